@@ -1,0 +1,277 @@
+//! A private PostgreSQL server, of whichever version is installed.
+//!
+//! This file alone starts, signals and waits for its processes.
+
+mod cluster;
+mod error;
+mod installation;
+mod startup;
+
+use std::path::Path;
+use std::process::Child;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cluster::{Address, Cluster};
+pub use error::ServerError;
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+
+use crate::process;
+
+const USER: &str = "everpool";
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A PostgreSQL server with a data directory of its own, stopped and removed when dropped.
+///
+/// It trusts everyone who reaches its socket, allows 60 connections, and does not flush to disk: it survives
+/// the death of its processes, not of the machine. It never runs as root: root's servers run as `postgres`,
+/// or else as `nobody`.
+///
+/// Every method may block, for at most half a minute.
+///
+/// ```
+/// use everpool_tests::PostgreSql;
+///
+/// let mut server = PostgreSql::start()?;
+/// assert_eq!(server.psql("select 1")?, "1");
+/// server.restart()?;
+/// assert_eq!(server.psql("select 1")?, "1");
+/// # Ok::<(), everpool_tests::postgres::ServerError>(())
+/// ```
+#[derive(Debug)]
+pub struct PostgreSql {
+    /// `Some` until the process has been waited for, so that its id stays ours.
+    postmaster: Option<Child>,
+    cluster: Cluster,
+}
+
+impl PostgreSql {
+    /// Starts a new server that listens on a Unix socket only; returns when it accepts connections.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError::Missing`] when none is installed; otherwise with the last lines of its log.
+    pub fn start() -> Result<Self, ServerError> {
+        Self::start_at(Address::Socket)
+    }
+
+    /// Starts a new server that also listens on a free port of 127.0.0.1, where its [`url`](Self::url) points.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start); also when another process takes the port first.
+    pub fn start_tcp() -> Result<Self, ServerError> {
+        let address = Address::free_loopback().map_err(ServerError::at("find a free port"))?;
+        Self::start_at(address)
+    }
+
+    fn start_at(address: Address) -> Result<Self, ServerError> {
+        let mut server = PostgreSql {
+            postmaster: None,
+            cluster: Cluster::create(address)?,
+        };
+        server.start_again()?;
+        Ok(server)
+    }
+
+    /// Where clients connect: a superuser without a password, in the database `postgres`.
+    pub fn url(&self) -> String {
+        self.cluster.url()
+    }
+
+    /// The server's own directory: its socket, its log and its data. Gone once the server is dropped.
+    pub fn directory(&self) -> &Path {
+        self.cluster.directory()
+    }
+
+    /// The postmaster's process, until it has been stopped.
+    pub fn process_id(&self) -> Option<u32> {
+        self.postmaster.as_ref().map(Child::id)
+    }
+
+    /// Runs SQL with the server's own `psql` in a session of its own, and gives back its bare output.
+    ///
+    /// # Errors
+    ///
+    /// With what `psql` said.
+    pub fn psql(&self, sql: &str) -> Result<String, ServerError> {
+        self.cluster.psql(sql)
+    }
+
+    /// Disconnects every client and stops, as a planned restart does (SIGINT, "fast shutdown").
+    /// Does nothing to a stopped server; a frozen one is thawed.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end in time.
+    pub fn stop(&mut self) -> Result<(), ServerError> {
+        self.stop_by(Signal::SIGINT)
+    }
+
+    /// Drops every client and ends without a checkpoint (SIGQUIT, "immediate shutdown").
+    /// Does nothing to a stopped server; a frozen one is thawed.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end in time.
+    pub fn stop_immediately(&mut self) -> Result<(), ServerError> {
+        self.stop_by(Signal::SIGQUIT)
+    }
+
+    fn stop_by(&mut self, signal: Signal) -> Result<(), ServerError> {
+        let Some(postmaster) = self.postmaster_id() else {
+            return Ok(());
+        };
+        process::send(postmaster, signal).map_err(ServerError::at("signal the server"))?;
+        process::thaw(postmaster).map_err(ServerError::at("thaw the server"))?;
+        self.wait_for_end()
+    }
+
+    /// Kills every process of the server at once (SIGKILL), so that its sockets close without a word.
+    /// Does nothing to a stopped server.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system refuses.
+    pub fn kill(&mut self) -> Result<(), ServerError> {
+        let Some(postmaster) = self.postmaster_id() else {
+            return Ok(());
+        };
+        process::kill_all(postmaster).map_err(ServerError::at("kill the server"))?;
+        self.wait_for_end()
+    }
+
+    /// Starts a stopped server on the data it had; returns when it accepts connections.
+    ///
+    /// # Errors
+    ///
+    /// With the last lines of its log; [`ServerError::AlreadyRunning`] when it was not stopped.
+    pub fn start_again(&mut self) -> Result<(), ServerError> {
+        self.launch()?;
+        self.wait_until_ready().map(drop)
+    }
+
+    /// Starts a stopped server without waiting until it accepts connections.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError::AlreadyRunning`] when it was not stopped; otherwise when the program does not start.
+    pub fn launch(&mut self) -> Result<(), ServerError> {
+        if !self.has_ended()? {
+            return Err(ServerError::AlreadyRunning);
+        }
+        self.postmaster = Some(self.cluster.spawn()?);
+        Ok(())
+    }
+
+    /// Waits until a launched server accepts connections, and tells the moment at which it first did.
+    ///
+    /// It asks every two milliseconds, by a connection that is closed again before this returns.
+    ///
+    /// # Errors
+    ///
+    /// With the last lines of its log, when it ends instead or takes too long.
+    pub fn wait_until_ready(&mut self) -> Result<Instant, ServerError> {
+        let socket = self.cluster.socket();
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            // Refused, or no socket yet: what is being waited for to change.
+            if let Ok(ready) = startup::accepts(&socket) {
+                return Ok(ready);
+            }
+            self.check_alive()?;
+            thread::sleep(process::LOOK_AGAIN);
+        }
+        Err(ServerError::Late {
+            step: "accept connections",
+            said: self.cluster.last_words(),
+        })
+    }
+
+    /// Stops as [`stop`](Self::stop), then starts as [`start_again`](Self::start_again).
+    ///
+    /// # Errors
+    ///
+    /// As these two.
+    pub fn restart(&mut self) -> Result<(), ServerError> {
+        self.stop()?;
+        self.start_again()
+    }
+
+    /// Halts every process of the server (SIGSTOP): its connections stay open and nothing answers, as when
+    /// the network or the machine behind them is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError::NotRunning`] when it is stopped.
+    pub fn freeze(&self) -> Result<(), ServerError> {
+        let postmaster = self.postmaster_id().ok_or(ServerError::NotRunning)?;
+        process::freeze(postmaster).map_err(ServerError::at("freeze the server"))
+    }
+
+    /// Lets a frozen server go on where it was (SIGCONT).
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError::NotRunning`] when it is stopped.
+    pub fn thaw(&self) -> Result<(), ServerError> {
+        let postmaster = self.postmaster_id().ok_or(ServerError::NotRunning)?;
+        process::thaw(postmaster).map_err(ServerError::at("thaw the server"))
+    }
+}
+
+impl PostgreSql {
+    fn postmaster_id(&self) -> Option<Pid> {
+        // Linux ids fit: the kernel's own type is a signed int.
+        self.process_id().map(|id| Pid::from_raw(id.cast_signed()))
+    }
+
+    fn has_ended(&mut self) -> Result<bool, ServerError> {
+        match self.check_alive() {
+            Ok(()) => Ok(false),
+            Err(ServerError::NotRunning | ServerError::Failed { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn check_alive(&mut self) -> Result<(), ServerError> {
+        let postmaster = self.postmaster.as_mut().ok_or(ServerError::NotRunning)?;
+        let ended = postmaster
+            .try_wait()
+            .map_err(ServerError::at("wait for the server"))?;
+        let Some(status) = ended else {
+            return Ok(());
+        };
+        self.postmaster = None;
+        Err(ServerError::Failed {
+            program: "postgres",
+            status,
+            said: self.cluster.last_words(),
+        })
+    }
+
+    fn wait_for_end(&mut self) -> Result<(), ServerError> {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.has_ended()? {
+            if Instant::now() > deadline {
+                return Err(ServerError::Late {
+                    step: "end",
+                    said: self.cluster.last_words(),
+                });
+            }
+            thread::sleep(process::LOOK_AGAIN);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for PostgreSql {
+    fn drop(&mut self) {
+        if self.stop_immediately().is_err() {
+            // Nobody is left to tell, and a second panic would abort the tests.
+            let _ = self.kill();
+        }
+        self.cluster.release_shared_memory();
+    }
+}

@@ -1,0 +1,125 @@
+//! The PostgreSQL that is installed here, and the account it may run as.
+
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use nix::unistd::{User, geteuid};
+
+use super::ServerError;
+
+const PROGRAMS: [&str; 3] = ["initdb", "postgres", "psql"];
+const DEBIAN: &str = "/usr/lib/postgresql";
+/// Tried in this order when root asks: a server that is only a child of a test owns nothing else.
+const ACCOUNTS: [&str; 2] = ["postgres", "nobody"];
+
+#[derive(Debug)]
+pub(super) struct Installation {
+    programs: PathBuf,
+    /// Whom the server runs as when it is not us.
+    account: Option<User>,
+}
+
+impl Installation {
+    pub(super) fn find() -> Result<Self, ServerError> {
+        Ok(Installation {
+            programs: programs()?,
+            account: account()?,
+        })
+    }
+
+    /// A program that runs as ourselves.
+    pub(super) fn client(&self, program: &str) -> Command {
+        Command::new(self.programs.join(program))
+    }
+
+    /// A program that never runs as root.
+    pub(super) fn server(&self, program: &str) -> Command {
+        let mut command = self.client(program);
+        if let Some(account) = &self.account {
+            command.uid(account.uid.as_raw()).gid(account.gid.as_raw());
+        }
+        command
+    }
+
+    /// Hands a directory to the account that the server runs as.
+    pub(super) fn give(&self, directory: &Path) -> Result<(), ServerError> {
+        let Some(account) = &self.account else {
+            return Ok(());
+        };
+        chown(
+            directory,
+            Some(account.uid.as_raw()),
+            Some(account.gid.as_raw()),
+        )
+        .map_err(ServerError::at("hand the server its directory"))
+    }
+}
+
+fn account() -> Result<Option<User>, ServerError> {
+    if !geteuid().is_root() {
+        return Ok(None);
+    }
+    for name in ACCOUNTS {
+        let found = User::from_name(name)
+            .map_err(|error| ServerError::at("look up a user for the server")(error.into()))?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Err(ServerError::NoAccount {
+        looked_for: ACCOUNTS.map(String::from).to_vec(),
+    })
+}
+
+fn programs() -> Result<PathBuf, ServerError> {
+    let named = named_by_pg_config();
+    let on_path = on_path();
+    named
+        .into_iter()
+        .chain(on_path)
+        .chain(in_debian())
+        .find(|place| is_complete(place))
+        .ok_or_else(|| ServerError::Missing {
+            looked_in: vec![
+                "the directory that pg_config --bindir names".into(),
+                "the directories of PATH".into(),
+                format!("{DEBIAN}/*/bin"),
+            ],
+        })
+}
+
+fn is_complete(place: &Path) -> bool {
+    PROGRAMS.iter().all(|program| place.join(program).is_file())
+}
+
+fn named_by_pg_config() -> Option<PathBuf> {
+    let output = Command::new("pg_config").arg("--bindir").output().ok()?;
+    let place = String::from_utf8(output.stdout).ok()?;
+    Some(PathBuf::from(place.trim_end()))
+}
+
+/// Links are followed: a directory of PATH often holds links to a few of the programs only.
+fn on_path() -> Vec<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .filter_map(|place| fs::canonicalize(place.join("initdb")).ok())
+        .filter_map(|initdb| initdb.parent().map(Path::to_path_buf))
+        .collect()
+}
+
+/// Debian keeps each major version in a directory of its own; the newest comes first.
+fn in_debian() -> Vec<PathBuf> {
+    let mut versions: Vec<u32> = fs::read_dir(DEBIAN)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    versions.sort_unstable_by(|one, other| other.cmp(one));
+    versions
+        .into_iter()
+        .map(|version| Path::new(DEBIAN).join(version.to_string()).join("bin"))
+        .collect()
+}
