@@ -1,1 +1,56 @@
+//! SQLAlchemy's Engine, Connection and Session for Diesel.
+//!
+//! [`create_engine`] gives an [`Engine`]: a pool with options. [`Engine::connect`] takes a
+//! [`Connection`] from it, [`Session::begin`] a transaction. Both *are* Diesel connections, so query
+//! code, `transaction(…)` and migrations run on them unchanged; each error passes through them before
+//! the program sees it, and a disconnect makes the pool replace all that died with it.
+#![cfg_attr(
+    feature = "sqlite",
+    doc = r#"
+```
+use diesel::{prelude::*, sql_types::Integer};
+use everpool_diesel::{EngineOptions, Session, create_engine};
 
+let engine = create_engine::<SqliteConnection>("sqlite:///:memory:", EngineOptions::default())?;
+
+let mut session = Session::begin(&engine)?;
+diesel::sql_query("CREATE TABLE users (id INTEGER PRIMARY KEY)").execute(&mut session)?;
+diesel::sql_query("INSERT INTO users VALUES (1)").execute(&mut session)?;
+session.commit()?;
+
+let mut connection = engine.connect()?;
+let one = diesel::select(1.into_sql::<Integer>()).get_result::<i32>(&mut connection)?;
+assert_eq!(one, 1);
+# Ok::<(), Box<dyn std::error::Error>>(())
+```
+"#
+)]
+//!
+//! The databases are features: `postgres`, `sqlite`; `postgres-bundled` and `sqlite-bundled` build
+//! the client library too.
+
+mod connection;
+mod connector;
+mod cursor;
+mod driver;
+mod engine;
+mod error;
+mod nowhere;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod session;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod status;
+mod tap;
+
+pub use connection::Connection;
+pub use connector::{Connector, DriverError};
+pub use driver::{Driver, TransactionStatus};
+pub use engine::{CheckoutError, Engine, EngineError, create_engine};
+pub use session::{Session, SessionError};
+
+pub use everpool_core::{ConnectFault, Fault, ResetOnReturn, Status};
+pub use everpool_engine::{
+    Backend, EngineOptions, EngineOptionsBuilder, OptionError, PendingRollback, Url, UrlError,
+};

@@ -1,0 +1,31 @@
+use diesel::QueryResult;
+use everpool_engine::blocking::Observer;
+
+use crate::{connector::Connector, driver::Driver};
+
+/// The rows of a query. An error among them is seen before the program sees it.
+#[derive(Debug)]
+pub struct Cursor<I, C: Driver> {
+    pub(crate) rows: I,
+    pub(crate) observer: Observer<Connector<C>>,
+}
+
+impl<I, C, R> Iterator for Cursor<I, C>
+where
+    I: Iterator<Item = QueryResult<R>>,
+    C: Driver,
+{
+    type Item = QueryResult<R>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = self.rows.next();
+        if let Some(Err(error)) = &row {
+            self.observer.saw(C::fault(error));
+        }
+        row
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.rows.size_hint()
+    }
+}

@@ -1,0 +1,59 @@
+use diesel::{
+    ConnectionError, PgConnection,
+    connection::Connection,
+    pg::Pg,
+    result::{DatabaseErrorKind, Error},
+    serialize::{self, Output, ToSql},
+    sql_query,
+    sql_types::Text,
+};
+use everpool_core::{ConnectFault, Fault};
+use everpool_engine::{Backend, fault::postgresql};
+
+use crate::{
+    driver::{Driver, TransactionStatus, worst},
+    status,
+};
+
+impl Driver for PgConnection {
+    const BACKEND: Backend = Backend::Postgresql;
+
+    fn fault(error: &Error) -> Fault {
+        let by_message = worst(error, postgresql::by_message);
+        match error {
+            // Diesel's word for SQLSTATE 08xxx, and for any error after which libpq has given the
+            // connection up.
+            Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _)
+                if by_message == Fault::Statement =>
+            {
+                Fault::Server
+            }
+            _ => by_message,
+        }
+    }
+
+    fn connect_fault(error: &ConnectionError) -> ConnectFault {
+        postgresql::connect_by_message(&error.to_string())
+    }
+
+    fn transaction_status(&mut self) -> TransactionStatus {
+        status::probe(self, |connection| {
+            let unsendable = sql_query("").bind::<Text, _>(Unsendable);
+            let failed = connection.execute_returning_count(&unsendable);
+            debug_assert!(
+                failed.is_err(),
+                "a value that cannot be serialized was sent"
+            );
+        })
+    }
+}
+
+/// A value that fails to be serialized, so that a statement with it is not sent.
+#[derive(Debug)]
+struct Unsendable;
+
+impl ToSql<Text, Pg> for Unsendable {
+    fn to_sql<'b>(&'b self, _: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        Err("this statement is not meant to be sent".into())
+    }
+}
