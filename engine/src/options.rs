@@ -256,10 +256,11 @@ impl<'de> Deserialize<'de> for Reset {
             "commit" => ResetOnReturn::Commit,
             "none" => ResetOnReturn::Nothing,
             other => {
-                return Err(de::Error::unknown_variant(
-                    other,
-                    &["rollback", "commit", "none"],
-                ));
+                return Err(de::Error::custom(OptionError::new(
+                    "pool_reset_on_return",
+                    format!("{other:?}"),
+                    "must be \"rollback\", \"commit\" or \"none\"",
+                )));
             }
         };
         Ok(Self(reset))

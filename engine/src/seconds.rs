@@ -8,9 +8,15 @@ use serde::{Deserialize, Deserializer, de};
 pub(crate) struct Seconds(pub(crate) f64);
 
 impl Seconds {
-    /// `None` if it is negative, not a number, or longer than can be counted.
+    /// `None` if it is negative or not a number. What is longer than can be counted is as long as can
+    /// be.
     pub(crate) fn duration(self) -> Option<Duration> {
-        Duration::try_from_secs_f64(self.0).ok()
+        let beyond = self.0.is_finite() && self.0 >= Duration::MAX.as_secs_f64();
+        if beyond {
+            Some(Duration::MAX)
+        } else {
+            Duration::try_from_secs_f64(self.0).ok()
+        }
     }
 }
 

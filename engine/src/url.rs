@@ -69,12 +69,21 @@ pub enum UrlError {
          write postgresql://user:password@host:5432/database or sqlite:///file.db"
     )]
     NoScheme,
+    /// A percent-encoded byte is zero, or the bytes are no text.
+    #[error("the database URL has %00 in it, or percent-encoded bytes that are not UTF-8")]
+    Undecodable,
     /// The scheme is of no database that is known here.
     #[error("unknown database `{0}` in the URL; known are postgresql, postgres and sqlite")]
     UnknownScheme(String),
     /// The scheme is not followed by `//`.
     #[error("could not parse the database URL: `{0}:` must be followed by `//`")]
     NoAuthority(&'static str),
+    /// An `@` stands after the one that ends the password.
+    #[error(
+        "the host in the database URL has an @ in it; \
+         a password in which @ stands must be percent-encoded (%40)"
+    )]
+    Host,
     /// What stands after the host and a colon is no port.
     #[error(
         "the port in the database URL is not a number from 0 to 65535; \
@@ -108,11 +117,25 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~')
     .remove(b'/');
+/// In a user name or password: libpq takes what follows a `/` for the database.
+const ESCAPED_IN_USER: &AsciiSet = &ESCAPED.add(b'/');
+/// The arguments of libpq that nobody may see.
+const SECRETS: &[&str] = &[
+    "password",
+    "sslpassword",
+    "oauth_client_secret",
+    "scram_client_key",
+    "scram_server_key",
+];
 
 impl std::str::FromStr for Url {
     type Err = UrlError;
 
     fn from_str(text: &str) -> Result<Self, UrlError> {
+        let decoded = percent_decode_str(text).decode_utf8();
+        if decoded.map_or(true, |text| text.contains('\0')) {
+            return Err(UrlError::Undecodable);
+        }
         let (scheme, rest) = text.split_once(':').ok_or(UrlError::NoScheme)?;
         let name = scheme
             .split_once('+')
@@ -133,11 +156,12 @@ fn sqlite(rest: &str) -> Result<Url, UrlError> {
         Some("") => MEMORY,
         Some(rest) => rest
             .strip_prefix('/')
-            .ok_or_else(|| UrlError::SqliteHost(rest.to_owned()))?,
+            .ok_or_else(|| UrlError::SqliteHost(presentable(rest).to_owned()))?,
         None => rest,
     };
     if let Some((_, arguments)) = path.split_once('?') {
-        return Err(UrlError::SqliteArgument(arguments.to_owned()));
+        let name = before(before(arguments, '&'), '=');
+        return Err(UrlError::SqliteArgument(name.to_owned()));
     }
     let database = if path.is_empty() {
         MEMORY.to_owned()
@@ -150,30 +174,32 @@ fn sqlite(rest: &str) -> Result<Url, UrlError> {
     })
 }
 
+/// The path that was meant, unless it may have a password in it.
+fn presentable(path: &str) -> &str {
+    if path.contains(['@', ':', '?']) {
+        "file.db"
+    } else {
+        path
+    }
+}
+
 /// SQLAlchemy's rules: the user name ends at the first `:` or `/`, the password at the first `@`.
 fn server(backend: Backend, rest: &str) -> Result<Url, UrlError> {
     let rest = rest
         .strip_prefix("//")
         .ok_or(UrlError::NoAuthority(backend.name()))?;
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (user, rest) = match rest.split_once('@') {
-        Some((user, after)) if !before(user, ':').contains('/') => (Some(user), after),
+        Some((user, after)) if may_be_user(user) => (Some(user), after),
         _ => (None, rest),
     };
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (username, password) = match user.map(|user| user.split_once(':').ok_or(user)) {
         None => (None, None),
         Some(Err(username)) => (Some(decode(username)), None),
         Some(Ok((username, password))) => (Some(decode(username)), Some(decode(password))),
     };
     let (address, database) = rest.split_once('/').unwrap_or((rest, ""));
-    let (host, port) = match address.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port),
-        _ => (address, ""),
-    };
-    let port = match port {
-        "" => None,
-        port => Some(port.parse().map_err(|_| UrlError::Port)?),
-    };
+    let (host, port) = split_address(address)?;
     let argument = |pair: &str| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         (decode(key), decode(value))
@@ -195,8 +221,45 @@ fn server(backend: Backend, rest: &str) -> Result<Url, UrlError> {
     })
 }
 
+/// Of what stands before an `@`. A password may have a `/` or a `?` in it; but what has first the
+/// one and then the other is a database and its arguments.
+fn may_be_user(text: &str) -> bool {
+    let path = text.split_once('?').map_or("", |(path, _)| path);
+    !before(text, ':').contains(['/', '?']) && !path.contains('/')
+}
+
 fn before(text: &str, end: char) -> &str {
     text.split(end).next().unwrap_or(text)
+}
+
+/// Of a list, the port of the last host. Every port is looked at: what is none may be a password.
+fn split_address(address: &str) -> Result<(&str, Option<u16>), UrlError> {
+    if address.contains('@') {
+        return Err(UrlError::Host);
+    }
+    let mut last = (address, None);
+    let mut start = 0;
+    for text in address.split(',') {
+        let (host, port) = split_port(text)?;
+        last = (&address[..start + host.len()], port);
+        start += text.len() + 1;
+    }
+    Ok(last)
+}
+
+fn split_port(text: &str) -> Result<(&str, Option<u16>), UrlError> {
+    let name = match text.find(']') {
+        Some(end) if text.starts_with('[') => end,
+        _ => 0,
+    };
+    let Some(colon) = text[name..].find(':') else {
+        return Ok((text, None));
+    };
+    let (host, port) = text.split_at(name + colon);
+    match &port[1..] {
+        "" => Ok((host, None)),
+        port => Ok((host, Some(port.parse().map_err(|_| UrlError::Port)?))),
+    }
 }
 
 fn decode(text: &str) -> String {
@@ -279,6 +342,7 @@ impl fmt::Display for Rendered<'_> {
         } = self.url;
         write!(f, "{}://", backend.name())?;
         if username.is_some() || password.is_some() {
+            let encode = |text| utf8_percent_encode(text, ESCAPED_IN_USER);
             write!(f, "{}", encode(username.as_deref().unwrap_or("")))?;
             match password {
                 Some(_) if self.hide_password => f.write_str(":***")?,
@@ -298,9 +362,10 @@ impl fmt::Display for Rendered<'_> {
         }
         for (index, (key, value)) in query.iter().enumerate() {
             write!(f, "{}{}=", if index == 0 { '?' } else { '&' }, encode(key))?;
-            match key.as_str() {
-                "password" | "sslpassword" if self.hide_password => f.write_str("***")?,
-                _ => write!(f, "{}", encode(value))?,
+            if self.hide_password && SECRETS.contains(&key.to_ascii_lowercase().as_str()) {
+                f.write_str("***")?;
+            } else {
+                write!(f, "{}", encode(value))?;
             }
         }
         Ok(())
