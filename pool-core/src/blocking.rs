@@ -11,7 +11,7 @@ use crate::{
     checkout::Checkout,
     connector::Connector,
     error::CheckoutError,
-    machine::{Entry, Fault, Generation, Options, Residue, Status},
+    machine::{Entry, Fault, Generation, Machine, Options, Residue, Status},
     park::block_until,
     shared::{Shared, shielded},
 };
@@ -97,7 +97,7 @@ impl<K: Connector> Pool<K> {
     /// Starts a new generation: idle connections are closed at once, those in use when they come
     /// back, and none of them is lent again. Does not block.
     pub fn recreate(&self) {
-        self.shared.enter(|machine, now| machine.recreate(now));
+        self.shared.enter(Machine::recreate);
     }
 
     /// As [`recreate`](Self::recreate), unless that was already done since a connection of

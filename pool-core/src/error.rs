@@ -58,7 +58,7 @@ pub enum CheckoutError<E: Error + 'static> {
         /// How long the caller waited.
         waited: Duration,
         /// The pool's numbers at the end.
-        status: Status,
+        status: Box<Status>,
         /// The last failed connect, if none succeeded since.
         #[source]
         last_connect_error: Option<ConnectError<E>>,

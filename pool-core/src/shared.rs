@@ -187,7 +187,7 @@ impl<K: Connector> Shared<K> {
         self.enter(|machine, _| CheckoutError::TimedOut {
             phase: machine.phase(),
             waited: began.elapsed(),
-            status: machine.status(),
+            status: Box::new(machine.status()),
             last_connect_error: machine
                 .last_connect_error()
                 .map(|(failure, at)| ConnectError {

@@ -106,8 +106,10 @@ pub struct Machine<C, E> {
     /// Open connections of the current generation, wherever they are: while there is one, it may
     /// come back, and waiting for it makes sense even though nothing can be opened.
     alive: usize,
-    /// Connects and pings under way in the current generation: each will serve one who waits.
-    attending: usize,
+    /// Connects under way in the current generation: each will serve one who waits.
+    connecting: usize,
+    /// Pings under way in the current generation: so will each of these, and sooner.
+    pinging: usize,
     outage: Option<Outage>,
     last_connect_error: Option<(E, Time)>,
     actions: VecDeque<Action<C>>,
@@ -123,11 +125,12 @@ impl<C, E: Clone> Machine<C, E> {
             idle: VecDeque::new(),
             waiters: Waiters::new(),
             alive: 0,
-            attending: 0,
+            connecting: 0,
+            pinging: 0,
             outage: None,
             last_connect_error: None,
             actions: VecDeque::new(),
-            jitter: options.seed | 1,
+            jitter: options.seed,
             options,
         }
     }
@@ -218,7 +221,7 @@ impl<C, E: Clone> Machine<C, E> {
     /// Starts a new generation: what is idle is closed now, what is out when it comes back.
     pub fn recreate(&mut self, now: Time) {
         self.generation.0 += 1;
-        (self.alive, self.attending) = (0, 0);
+        (self.alive, self.connecting, self.pinging) = (0, 0, 0);
         while let Some(entry) = self.idle.pop_front() {
             self.close(entry);
         }
@@ -228,9 +231,9 @@ impl<C, E: Clone> Machine<C, E> {
     /// A connection was opened.
     pub fn connected(&mut self, permit: Permit, connection: C, now: Time) {
         let Permit { slot, generation } = permit;
-        self.attended(generation);
+        self.connecting -= self.if_current(generation);
         (self.outage, self.last_connect_error) = (None, None);
-        self.alive += usize::from(generation == self.generation);
+        self.alive += self.if_current(generation);
         let entry = Entry {
             connection,
             slot,
@@ -243,7 +246,7 @@ impl<C, E: Clone> Machine<C, E> {
     /// A connection could not be opened. If that is permanent, the first in line is told; if it is
     /// transient, all wait on, for `outage_grace`.
     pub fn connect_failed(&mut self, permit: Permit, error: E, fault: ConnectFault, now: Time) {
-        self.attended(permit.generation);
+        self.connecting -= self.if_current(permit.generation);
         self.slots.vacate(permit.slot);
         self.last_connect_error = Some((error.clone(), now));
         match fault {
@@ -258,14 +261,14 @@ impl<C, E: Clone> Machine<C, E> {
 
     /// A sign of life came.
     pub fn pinged(&mut self, entry: Entry<C>, now: Time) {
-        self.attended(entry.generation);
+        self.pinging -= self.if_current(entry.generation);
         self.settle(entry, Self::serve, now);
     }
 
     /// None came. A disconnect is nobody's error: the next connection is tried. Anything else is
     /// told to the first in line.
     pub fn ping_failed(&mut self, entry: Entry<C>, error: E, fault: Fault, now: Time) {
-        self.attended(entry.generation);
+        self.pinging -= self.if_current(entry.generation);
         if !fault.is_disconnect() {
             self.refuse_first(Refusal::Ping(error));
         }
@@ -316,13 +319,16 @@ impl<C, E: Clone> Machine<C, E> {
         self.last_connect_error.as_ref()
     }
 
-    /// Gives whoever waits what there is: idle connections first, then permits to open one. As many
-    /// as wait and are not yet attended to.
+    /// Gives whoever waits what there is: idle connections first, then permits to open one. A
+    /// connect may take as long as the server likes, so it is no reason to let a connection rest.
     fn attend(&mut self, now: Time) {
-        while self.waiters.waiting() > self.attending {
-            if let Some(entry) = self.next_idle(now) {
-                self.offer(entry);
-            } else if !self.start_connect() {
+        while self.waiters.waiting() > self.pinging
+            && let Some(entry) = self.next_idle(now)
+        {
+            self.offer(entry);
+        }
+        while self.waiters.waiting() > self.pinging + self.connecting {
+            if !self.start_connect() {
                 return;
             }
         }
@@ -332,8 +338,8 @@ impl<C, E: Clone> Machine<C, E> {
         }
     }
 
-    fn attended(&mut self, generation: Generation) {
-        self.attending -= usize::from(generation == self.generation);
+    fn if_current(&self, generation: Generation) -> usize {
+        usize::from(generation == self.generation)
     }
 
     /// In an outage there is one attempt at a time for the whole pool.
@@ -348,7 +354,7 @@ impl<C, E: Clone> Machine<C, E> {
             slot,
             generation: self.generation,
         };
-        self.attending += 1;
+        self.connecting += 1;
         let not_before = self
             .outage
             .as_ref()
@@ -392,7 +398,7 @@ impl<C, E: Clone> Machine<C, E> {
     fn offer(&mut self, entry: Entry<C>) {
         if self.options.pre_ping && self.waiters.waiting() > 0 {
             self.slots.set(entry.slot, Slot::Checking);
-            self.attending += 1;
+            self.pinging += 1;
             self.actions.push_back(Action::Ping(entry));
         } else {
             self.serve(entry);
@@ -418,7 +424,7 @@ impl<C, E: Clone> Machine<C, E> {
     }
 
     fn close(&mut self, entry: Entry<C>) {
-        self.alive -= usize::from(entry.generation == self.generation);
+        self.alive -= self.if_current(entry.generation);
         self.slots.set(entry.slot, Slot::Closing);
         self.actions.push_back(Action::Close(
             Closing { slot: entry.slot },
@@ -434,13 +440,18 @@ impl<C, E: Clone> Machine<C, E> {
     }
 
     fn outage_continues(&mut self, now: Time) {
-        self.jitter ^= self.jitter << 13;
-        self.jitter ^= self.jitter >> 7;
-        self.jitter ^= self.jitter << 17;
-        let jitter = self.jitter;
-        self.outage
-            .get_or_insert_with(|| Outage::began(now))
-            .attempt_failed(now, jitter);
+        // Knuth's MMIX generator; its low bits are poor.
+        self.jitter = self
+            .jitter
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1);
+        let jitter = self.jitter >> 33;
+        let suffered = self.waiters.waiting() > 0;
+        let outage = self.outage.get_or_insert_with(|| Outage::began(now));
+        outage.attempt_failed(now, jitter);
+        if suffered {
+            outage.wanted(now);
+        }
         while self.waiters.waiting() > 0
             && let Some(refusal) = self.hopeless(now)
         {

@@ -34,7 +34,7 @@ impl Outage {
         self.next_attempt
     }
 
-    /// A caller asked for a connection.
+    /// A caller asks for a connection, or still waits for one.
     pub(super) fn wanted(&mut self, now: Time) {
         self.wanted = now;
     }
