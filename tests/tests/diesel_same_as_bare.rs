@@ -60,20 +60,50 @@ macro_rules! story {
             let note = |id: i32, body: &str| (notes::id.eq(id), notes::body.eq(body.to_owned()));
             let all = || notes::table.order(notes::id);
 
-            see!(c.run_pending_migrations(MIGRATIONS).map_err(|error| error.to_string()));
-            see!(c.run_pending_migrations(MIGRATIONS).map_err(|error| error.to_string()));
-            see!(diesel::insert_into(notes::table).values([note(1, "a"), note(2, "b")]).execute(c));
+            see!(
+                c.run_pending_migrations(MIGRATIONS)
+                    .map_err(|error| error.to_string())
+            );
+            see!(
+                c.run_pending_migrations(MIGRATIONS)
+                    .map_err(|error| error.to_string())
+            );
+            see!(
+                diesel::insert_into(notes::table)
+                    .values([note(1, "a"), note(2, "b")])
+                    .execute(c)
+            );
             see!(all().load::<Note>(c));
-            see!(all().load_iter::<Note, _>(c).map(|rows| rows.collect::<Vec<_>>()));
+            see!(
+                all()
+                    .load_iter::<Note, _>(c)
+                    .map(|rows| rows.collect::<Vec<_>>())
+            );
             see!(notes::table.find(9).first::<Note>(c));
             see!(notes::table.find(9).first::<Note>(c).optional());
             see!(notes::table.count().get_result::<i64>(c));
             see!(diesel::select(1.into_sql::<Integer>()).get_result::<i32>(c));
-            see!(Note { id: 1, body: "saved".into() }.save_changes::<Note>(c));
-            see!(Note { id: 9, body: "absent".into() }.save_changes::<Note>(c));
+            see!(
+                Note {
+                    id: 1,
+                    body: "saved".into()
+                }
+                .save_changes::<Note>(c)
+            );
+            see!(
+                Note {
+                    id: 9,
+                    body: "absent".into()
+                }
+                .save_changes::<Note>(c)
+            );
 
             // Errors of statements.
-            see!(diesel::insert_into(notes::table).values(note(1, "again")).execute(c));
+            see!(
+                diesel::insert_into(notes::table)
+                    .values(note(1, "again"))
+                    .execute(c)
+            );
             see!(sql_query("SELEC 1").execute(c));
             see!(c.batch_execute("SELECT * FROM nowhere"));
             see!(c.batch_execute("SELECT '\0'"));
@@ -81,24 +111,34 @@ macro_rules! story {
             // Transactions.
             see!(depth!());
             see!(c.transaction(|c| {
-                diesel::update(notes::table.find(1)).set(notes::body.eq("kept")).execute(c)
+                diesel::update(notes::table.find(1))
+                    .set(notes::body.eq("kept"))
+                    .execute(c)
             }));
             see!(c.transaction(|c| {
                 diesel::delete(notes::table).execute(c)?;
                 Err::<(), _>(Error::RollbackTransaction)
             }));
             see!(c.transaction(|c| {
-                diesel::insert_into(notes::table).values(note(3, "outer")).execute(c)?;
+                diesel::insert_into(notes::table)
+                    .values(note(3, "outer"))
+                    .execute(c)?;
                 let inner = c.transaction(|c| {
-                    diesel::insert_into(notes::table).values(note(4, "inner")).execute(c)?;
-                    diesel::insert_into(notes::table).values(note(1, "twice")).execute(c)
+                    diesel::insert_into(notes::table)
+                        .values(note(4, "inner"))
+                        .execute(c)?;
+                    diesel::insert_into(notes::table)
+                        .values(note(1, "twice"))
+                        .execute(c)
                 });
                 QueryResult::Ok(format!("{inner:?}"))
             }));
             see!(c.transaction(|c| {
                 // On PostgreSQL, nothing but the end can follow an error that is swallowed.
-                let swallowed =
-                    diesel::insert_into(notes::table).values(note(1, "twice")).execute(c).is_err();
+                let swallowed = diesel::insert_into(notes::table)
+                    .values(note(1, "twice"))
+                    .execute(c)
+                    .is_err();
                 let next = notes::table.count().get_result::<i64>(c);
                 QueryResult::Ok((swallowed, format!("{next:?}")))
             }));
@@ -121,7 +161,10 @@ macro_rules! story {
             // A commit that the transaction manager cannot carry out: it is no longer open.
             see!(c.transaction(|c| c.batch_execute("ROLLBACK")));
             see!(depth!());
-            see!(c.revert_all_migrations(MIGRATIONS).map_err(|error| error.to_string()));
+            see!(
+                c.revert_all_migrations(MIGRATIONS)
+                    .map_err(|error| error.to_string())
+            );
             see!(all().load::<Note>(c).is_err());
             seen
         }
@@ -132,7 +175,10 @@ story!(sqlite_story, diesel::sqlite::Sqlite);
 story!(postgres_story, diesel::pg::Pg);
 
 fn assert_same(bare: &Seen, ours: &Seen) {
-    assert!(bare.len() > 30, "the story was not told to its end: {bare:#?}");
+    assert!(
+        bare.len() > 30,
+        "the story was not told to its end: {bare:#?}"
+    );
     for (bare, ours) in bare.iter().zip(ours) {
         assert_eq!(bare, ours);
     }
@@ -153,7 +199,9 @@ fn diesel_code_on_sqlite_sees_what_it_sees_on_a_bare_connection() {
 fn diesel_code_on_postgresql_sees_what_it_sees_on_a_bare_connection() {
     let server = PostgreSql::start().unwrap();
     let bare = postgres_story(&mut PgConnection::establish(&server.url()).unwrap());
-    server.psql("DROP TABLE __diesel_schema_migrations").unwrap();
+    server
+        .psql("DROP TABLE __diesel_schema_migrations")
+        .unwrap();
 
     let engine = create_engine::<PgConnection>(&server.url(), EngineOptions::default()).unwrap();
     let ours = postgres_story(&mut engine.connect().unwrap());
@@ -171,7 +219,12 @@ fn migrations_and_queries_run_in_a_session() {
         .values((notes::id.eq(1), notes::body.eq("a")))
         .execute(&mut session)
         .unwrap();
-    let saved: Note = Note { id: 1, body: "b".into() }.save_changes(&mut session).unwrap();
+    let saved: Note = Note {
+        id: 1,
+        body: "b".into(),
+    }
+    .save_changes(&mut session)
+    .unwrap();
     assert_eq!(saved.body, "b");
     session.commit().unwrap();
 

@@ -36,7 +36,6 @@ use crate::{
 /// gone. Session state (`SET`, temporary tables) is lost with the connection it was made on.
 ///
 /// Dropped, it returns to the pool; a transaction that is still open is rolled back first.
-#[derive(Debug)]
 pub struct Connection<C: Driver> {
     inner: blocking::Connection<Connector<C>>,
     /// The levels of transaction that were open when the connection was last seen alive.
@@ -339,5 +338,14 @@ impl<C: Driver> Transactional for Connection<C> {
         self.inner.release();
         status::set_depth(&mut self.spare, 0);
         self.depth = 0;
+    }
+}
+
+impl<C: Driver> std::fmt::Debug for Connection<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("inner", &self.inner)
+            .field("depth", &self.depth)
+            .finish_non_exhaustive()
     }
 }

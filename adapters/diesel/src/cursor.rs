@@ -4,7 +4,6 @@ use everpool_engine::blocking::Observer;
 use crate::{connector::Connector, driver::Driver};
 
 /// The rows of a query. An error among them is seen before the program sees it.
-#[derive(Debug)]
 pub struct Cursor<I, C: Driver> {
     pub(crate) rows: I,
     pub(crate) observer: Observer<Connector<C>>,
@@ -27,5 +26,13 @@ where
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.rows.size_hint()
+    }
+}
+
+impl<I, C: Driver> std::fmt::Debug for Cursor<I, C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cursor")
+            .field("observer", &self.observer)
+            .finish_non_exhaustive()
     }
 }

@@ -25,7 +25,6 @@ pub type SessionError = everpool_session::SessionError<Error>;
 /// back in the pool, and the next statement begins another transaction. Dropped, it rolls back.
 ///
 /// `transaction(…)` inside of a session is a savepoint.
-#[derive(Debug)]
 pub struct Session<C: Driver> {
     inner: blocking::Session<Connection<C>>,
     /// What Diesel is shown before BEGIN is sent: a transaction is open, so that whatever it opens is
@@ -174,5 +173,13 @@ where
 impl diesel::pg::GetPgMetadataCache for Session<diesel::PgConnection> {
     fn get_metadata_cache(&mut self) -> &mut diesel::pg::PgMetadataCache {
         self.inner.connection().get_metadata_cache()
+    }
+}
+
+impl<C: Driver> std::fmt::Debug for Session<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
     }
 }
