@@ -645,3 +645,74 @@ fn every_phase_reads_as_the_reason_of_a_wait() {
     let _caller = queued(&mut pool, Time::START);
     assert_eq!(pool.phase(), Phase::Connect);
 }
+
+/// What SQLAlchemy's `test_queuepool_close` looks at.
+fn counters(pool: &Pool) -> (usize, usize, i64, usize) {
+    let status = pool.status();
+    (
+        status.size,
+        status.idle,
+        status.overflow,
+        status.checked_out,
+    )
+}
+
+#[test]
+fn the_counters_are_those_of_sqlalchemy() {
+    let mut pool = Pool::new(options(|options| {
+        options.capacity = Capacity::Growing { size: 3 }
+    }));
+    let now = Time::START;
+    let mut out = Vec::new();
+    for (number, overflow) in (1..=6).zip(-2..=3) {
+        out.push(opened(&mut pool, number, now));
+        assert_eq!(counters(&pool), (3, 0, overflow, number as usize));
+    }
+    for entry in out.drain(..3) {
+        given_back(&mut pool, entry, now);
+    }
+    assert_eq!(counters(&pool), (3, 3, 3, 3));
+    for entry in out.drain(..) {
+        given_back(&mut pool, entry, now);
+        closed(&mut pool, now);
+    }
+    assert_eq!(counters(&pool), (3, 3, 0, 0));
+    let first = lent(&mut pool, now);
+    let second = lent(&mut pool, now);
+    given_back(&mut pool, first, now);
+    assert_eq!(counters(&pool), (3, 2, 0, 1));
+    given_back(&mut pool, second, now);
+}
+
+#[test]
+fn four_connections_of_which_two_are_kept_open_twelve_in_five_rounds() {
+    let capacity = bounded(2, 2);
+    let mut pool = Pool::new(options(|options| options.capacity = capacity));
+    let (now, mut opened_in_all, mut closed_in_all) = (Time::START, 0, 0);
+    for _ in 0..5 {
+        let mut out = Vec::new();
+        for _ in 0..4 {
+            out.push(match pool.checkout(now) {
+                Checkout::Lent(entry) => entry,
+                Checkout::Queued(ticket) => {
+                    let (permit, _) = to_connect(&mut pool);
+                    opened_in_all += 1;
+                    pool.connected(permit, opened_in_all, now);
+                    handed(&mut pool, &ticket)
+                }
+                Checkout::Refused(why) => panic!("{why:?}"),
+            });
+        }
+        for entry in out {
+            given_back(&mut pool, entry, now);
+        }
+        while let Some(Action::Close(closing, _)) = pool.next_action() {
+            pool.closed(&closing, now);
+            closed_in_all += 1;
+        }
+    }
+    assert_eq!(
+        (opened_in_all, closed_in_all, pool.status().idle),
+        (12, 10, 2)
+    );
+}

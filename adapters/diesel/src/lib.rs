@@ -54,3 +54,7 @@ pub use everpool_core::{ConnectFault, Fault, ResetOnReturn, Status};
 pub use everpool_engine::{
     Backend, EngineOptions, EngineOptionsBuilder, OptionError, PendingRollback, Url, UrlError,
 };
+
+#[cfg(all(doctest, feature = "sqlite"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
