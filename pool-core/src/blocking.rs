@@ -11,7 +11,7 @@ use crate::{
     checkout::Checkout,
     connector::Connector,
     error::CheckoutError,
-    machine::{Entry, Fault, Generation, Machine, Options, Residue, Status},
+    machine::{Entry, Fault, Generation, Machine, Options, ResetOnReturn, Residue, Status},
     park::block_until,
     shared::{Shared, shielded},
 };
@@ -113,6 +113,12 @@ impl<K: Connector> Pool<K> {
         self.shared.enter(|machine, _| machine.status())
     }
 
+    /// What is sent when a connection comes back that may have a transaction open. Does not block.
+    pub fn reset_on_return(&self) -> ResetOnReturn {
+        self.shared
+            .enter(|machine, _| machine.options().reset_on_return)
+    }
+
     /// What this pool opens connections with.
     pub fn connector(&self) -> &K {
         &self.shared.connector
@@ -147,7 +153,7 @@ impl<K: Connector> Lease<K> {
     }
 
     /// Returns the connection as one that is not to be lent again, and with a fault of the server's
-    /// none of its generation. Its slot is free for the next at once. Does not block.
+    /// none of its generation. Its slot is free for the next as soon as it is closed. Does not block.
     pub fn invalidate(mut self, fault: Fault) {
         let entry = self.entry.take().expect(PRESENT);
         self.shared.enter(|machine, now| {

@@ -1,4 +1,5 @@
 //! Disconnects, outages and what is left open, on a real PostgreSQL through Diesel.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on shall end")]
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -16,8 +17,8 @@ use diesel::{
     sql_types::{BigInt, Integer},
 };
 use everpool_diesel::{
-    CheckoutError, Engine, EngineOptions, EngineOptionsBuilder, Session, SessionError,
-    create_engine,
+    CheckoutError, Engine, EngineOptions, EngineOptionsBuilder, ResetOnReturn, Session,
+    SessionError, create_engine,
 };
 use everpool_tests::PostgreSql;
 
@@ -187,7 +188,7 @@ fn a_transaction_closure_returns_the_disconnect_and_the_next_one_works() {
 
     let lost = connection.transaction(|c| {
         terminate_all(&server);
-        c.transaction(|c| select_one(c))
+        c.transaction(select_one)
     });
     let lost = lost.unwrap_err();
     // Which of the two the client library reports depends on what it reads first.
@@ -466,6 +467,30 @@ fn what_a_user_leaves_open_is_undone_before_the_next_user() {
             "0",
             "after {what}"
         );
+    }
+}
+
+#[test]
+fn what_was_begun_and_not_ended_is_never_committed_by_the_return() {
+    let server = start();
+    server.psql("CREATE TABLE t (i int)").unwrap();
+    let insert = sql_query("INSERT INTO t VALUES (1)");
+    for reset in [ResetOnReturn::Commit, ResetOnReturn::Nothing] {
+        let one = EngineOptions::builder().pool_size(1).max_overflow(0);
+        let engine = engine(&server, one.pool_reset_on_return(reset));
+
+        let mut session = Session::begin(&engine).unwrap();
+        insert.clone().execute(&mut session).unwrap();
+        drop(session);
+        let mut connection = engine.connect().unwrap();
+        connection.begin().unwrap();
+        insert.clone().execute(&mut connection).unwrap();
+        drop(connection);
+
+        // The next user finds nothing of it, and no transaction open.
+        assert_eq!(engine.connect().unwrap().transaction(select_one), Ok(1));
+        let rows = server.psql("SELECT count(*) FROM t").unwrap();
+        assert_eq!(rows.trim(), "0", "with {reset:?}");
     }
 }
 

@@ -1,4 +1,5 @@
 //! What is special about SQLite, through Diesel.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on shall end")]
 
 use diesel::{
     SqliteConnection, connection::SimpleConnection, prelude::*, sql_query, sql_types::BigInt,

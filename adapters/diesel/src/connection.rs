@@ -1,4 +1,7 @@
-use std::time::Duration;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use diesel::{
     ConnectionError, ConnectionResult, QueryResult,
@@ -12,7 +15,7 @@ use diesel::{
     query_dsl::UpdateAndFetchResults,
     result::Error,
 };
-use everpool_core::blocking::Pool;
+use everpool_core::{ResetOnReturn, blocking::Pool};
 use everpool_engine::{EngineOptions, blocking};
 use everpool_session::blocking::{Standing, Transactional};
 
@@ -112,6 +115,26 @@ impl<C: Driver> Connection<C> {
         }
         status::set_depth(self, 1);
         AnsiTransactionManager::rollback_transaction(self)
+    }
+
+    /// Rolls back what was begun and not ended, where the pool would do something else with it.
+    fn end_transaction(&mut self) {
+        let open = self.depth() > 0 && self.inner.is_connected();
+        if !open || self.inner.pool().reset_on_return() == ResetOnReturn::Rollback {
+            return;
+        }
+        if self
+            .inner
+            .current()
+            .is_some_and(|connection| status::is_test_transaction(connection))
+        {
+            return;
+        }
+        // This runs in destructors, in which nobody can be told, and nothing may panic.
+        let rolled_back = catch_unwind(AssertUnwindSafe(|| self.rollback()));
+        if !matches!(rolled_back, Ok(Ok(()))) {
+            self.inner.invalidate();
+        }
     }
 
     /// Takes note of a connection that was lost.
@@ -334,10 +357,16 @@ impl<C: Driver> Transactional for Connection<C> {
     }
 
     fn release(&mut self) {
-        self.settle();
+        self.end_transaction();
         self.inner.release();
         status::set_depth(&mut self.spare, 0);
         self.depth = 0;
+    }
+}
+
+impl<C: Driver> Drop for Connection<C> {
+    fn drop(&mut self) {
+        self.end_transaction();
     }
 }
 

@@ -288,8 +288,8 @@ impl<C, E: Clone> Machine<C, E> {
         self.actions.pop_front()
     }
 
-    /// Whether any decision depends on the time right now. If not, any time will do for `checkout`,
-    /// `withdraw`, `given_back` and `was_reset`, and nobody needs to read a clock.
+    /// Whether what a caller asks for depends on the time right now. If not, any time will do for
+    /// all but the reports of what came of an action, and nobody needs to read a clock.
     pub fn needs_time(&self) -> bool {
         self.options.recycle.is_some() || self.outage.is_some()
     }

@@ -17,9 +17,9 @@ pub(super) enum Slot {
     Idle,
     /// A connection that is asked for a sign of life. → Idle, Leased, Closing
     Checking,
-    /// A connection with a user. → Idle, Resetting, Closing
+    /// A connection with a user. → Idle, Leased by the next, Checking for it, Resetting, Closing
     Leased,
-    /// A connection whose user's transaction is being undone. → Idle, Leased, Closing
+    /// A connection whose user's transaction is being undone. → Idle, Leased, Checking, Closing
     Resetting,
     /// A connection that is being closed. → Vacant
     Closing,
