@@ -155,7 +155,8 @@ impl<C, E: Clone> Machine<C, E> {
 
     /// A connection that can be lent without a wait, a ping or a place in the queue.
     pub fn try_checkout(&mut self, now: Time) -> Option<Entry<C>> {
-        if self.options.pre_ping || self.waiters.waiting() > 0 {
+        // Nobody is overtaken: while somebody waits, nothing that needs no ping is idle.
+        if self.options.pre_ping {
             return None;
         }
         let entry = self.next_idle(now)?;
