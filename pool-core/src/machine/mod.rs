@@ -2,7 +2,7 @@
 //!
 //! [`Machine`] is told what happened and what time it is; it answers a checkout, and says what to do
 //! next ([`Machine::next_action`]). It has no thread, clock, lock or driver. All of its state
-//! changes in this one file.
+//! changes in this one file, which is long because of that.
 //!
 //! A checkout is either answered at once or gets a [`Ticket`] in the queue. Connecting and pinging
 //! are done *for* the queue, not *by* a caller: as many as there are callers not yet attended to. So
@@ -30,6 +30,7 @@
 use alloc::collections::VecDeque;
 use core::task::Waker;
 
+mod action;
 mod entry;
 mod fault;
 mod options;
@@ -39,6 +40,7 @@ mod status;
 mod time;
 mod waiters;
 
+pub use action::{Action, Checkout, Refusal};
 pub use entry::{Closing, Entry, Generation, Permit};
 pub use fault::{ConnectFault, Fault, Residue};
 pub use options::{Capacity, Options, ResetOnReturn};
@@ -50,48 +52,6 @@ pub use waiters::Ticket;
 use outage::Outage;
 use slots::{Slot, Slots};
 use waiters::Waiters;
-
-/// What is to be done next, outside of the machine and of any lock.
-#[derive(Clone, Debug)]
-#[must_use = "an action that is dropped is a slot that is lost"]
-pub enum Action<C> {
-    /// Open a connection, not before the given time; then say `connected` or `connect_failed`.
-    Connect {
-        /// What `connected` and `connect_failed` want back.
-        permit: Permit,
-        /// When to begin.
-        not_before: Time,
-    },
-    /// Ask for a sign of life; then say `pinged` or `ping_failed`.
-    Ping(Entry<C>),
-    /// Close this connection; then say `closed`.
-    Close(Closing, C),
-    /// Somebody's answer is there.
-    Wake(Waker),
-}
-
-/// The answer to a checkout.
-#[derive(Debug)]
-#[must_use = "an answer that is dropped is a slot that is lost"]
-pub enum Checkout<C, E> {
-    /// Here it is.
-    Lent(Entry<C>),
-    /// Wait for your turn: `collect` until it is there, or `withdraw`.
-    Queued(Ticket),
-    /// There will be none.
-    Refused(Refusal<E>),
-}
-
-/// Why there is no connection, though the caller would have waited.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal<E> {
-    /// It could not be opened, and trying again changes nothing.
-    Connect(E),
-    /// For longer than `outage_grace` none could be opened; this is the last error, and when.
-    Outage(E, Time),
-    /// The ping failed with an error that is not a disconnect.
-    Ping(E),
-}
 
 /// The pool: slots, queue, generation, outage. `C` is a connection, `E` the error of a failed
 /// connect or ping, told to several callers.
