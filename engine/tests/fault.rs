@@ -49,8 +49,8 @@ fn each_of_sqlalchemys_texts_is_a_disconnect() {
 #[test]
 fn a_session_that_timed_out_is_no_fault_of_the_server() {
     let table = [
-        "terminating connection due to idle-session timeout",
-        "FATAL:  terminating connection due to idle-session timeout\n",
+        "terminating connection due to transaction timeout",
+        "FATAL:  terminating connection due to transaction timeout\n",
         "terminating connection due to idle-in-transaction timeout",
     ];
     for message in table {
@@ -58,6 +58,12 @@ fn a_session_that_timed_out_is_no_fault_of_the_server() {
         assert_eq!(fault, Fault::Connection, "{message}");
         assert!(fault.is_disconnect(), "{message}");
     }
+}
+
+#[test]
+fn who_rested_too_long_was_not_alone() {
+    let message = "terminating connection due to idle-session timeout";
+    assert_eq!(postgresql::by_message(message), Fault::Server);
 }
 
 #[test]

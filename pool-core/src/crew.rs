@@ -2,6 +2,7 @@
 //! and closing. They are started on demand and leave when they have had nothing to do for a while.
 
 use std::{
+    cell::Cell,
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -12,6 +13,11 @@ use std::{
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 const PATIENCE: Duration = Duration::from_secs(10);
+
+thread_local! {
+    /// Whether this thread is in `Office::work`.
+    static AT_WORK: Cell<bool> = const { Cell::new(false) };
+}
 
 #[derive(Clone, Default)]
 pub(crate) struct Crew(Arc<Office>);
@@ -44,7 +50,11 @@ impl Crew {
         let worker = thread::Builder::new().name("everpool".into());
         if let Err(error) = worker.spawn(move || office.work(PATIENCE)) {
             tracing::warn!(%error, "no thread could be started; its work is done by the caller");
-            self.0.work(Duration::ZERO);
+            // Who is at work already takes up what it has just left, when it is done.
+            if !AT_WORK.get() {
+                self.0.work(Duration::ZERO);
+                AT_WORK.set(false);
+            }
         }
     }
 }
@@ -55,6 +65,7 @@ impl Office {
     }
 
     fn work(&self, patience: Duration) {
+        AT_WORK.set(true);
         while let Some(job) = self.next(patience) {
             // A job reports its own panics; what remains is one in a destructor of what it held.
             if catch_unwind(AssertUnwindSafe(job)).is_err() {

@@ -66,8 +66,8 @@ pub enum CheckoutError<E: Error + 'static> {
     /// A connection could not be opened, and trying again would not help.
     #[error("cannot connect: {0}")]
     Connect(#[source] Arc<ConnectFailure<E>>),
-    /// For longer than `pool_outage_grace` no connection could be opened. The pool goes on trying,
-    /// and lends again as soon as the server accepts.
+    /// For longer than `pool_outage_grace` no connection could be opened. The pool goes on trying
+    /// while anybody asks, and lends again as soon as the server accepts.
     #[error("the server has accepted no connection for a while; last error, {age:.1?} ago: {0}", age = .0.age)]
     Outage(#[source] ConnectError<E>),
     /// The ping failed, and not because the connection is lost.

@@ -383,7 +383,7 @@ fn an_outage_beyond_its_grace_keeps_nobody_waiting_for_nothing() {
             Some(Event::Connect(_, outcome)) if outcome == failed && is_hopeless(after) => {
                 assert_eq!(after.waiting().count(), 0, "all are told");
             }
-            Some(Event::Checkout) if is_hopeless(before) && !before.connects.is_empty() => {
+            Some(Event::Checkout) if is_hopeless(after) && !before.connects.is_empty() => {
                 assert!(
                     after.news.refused.is_some(),
                     "who comes later is told at once"

@@ -267,14 +267,15 @@ fn an_outage_that_nobody_suffers_is_not_probed_on() {
         not_before <= at(60_000),
         "whoever comes first is not made to wait"
     );
+    // Nor refused for what was known then, and who comes with it neither.
+    let next = queued(&mut pool, at(60_000));
     transient(&mut pool, permit, at(60_000));
-    assert_eq!(
-        told(&mut pool, &caller),
-        Refusal::Outage("refused", at(60_000))
-    );
+    assert!(answer(&mut pool, &caller).is_none());
     let (permit, _) = to_connect(&mut pool);
     transient(&mut pool, permit, at(65_000));
-    let _probed_on = to_connect(&mut pool);
+    let why = Refusal::Outage("refused", at(65_000));
+    assert_eq!(told(&mut pool, &caller), why);
+    assert_eq!(told(&mut pool, &next), why);
 }
 
 #[test]

@@ -202,6 +202,63 @@ fn a_transaction_closure_returns_the_disconnect_and_the_next_one_works() {
 }
 
 #[test]
+fn a_connection_lost_at_the_rollback_has_rolled_back() {
+    let server = start();
+    let engine = defaults(&server);
+    let mut connection = engine.connect().unwrap();
+
+    let undone = connection.transaction(|c| {
+        select_one(c)?;
+        terminate_all(&server);
+        Err::<(), _>(Error::RollbackTransaction)
+    });
+
+    assert_eq!(undone, Err(Error::RollbackTransaction));
+    assert_eq!(connection.transaction(select_one), Ok(1));
+}
+
+#[test]
+fn a_connection_does_not_say_committed_of_what_the_server_rolled_back() {
+    let server = start();
+    let engine = defaults(&server);
+    let mut connection = engine.connect().unwrap();
+    connection.begin().unwrap();
+    sql_query("SELECT 1/0")
+        .execute(&mut connection)
+        .unwrap_err();
+
+    let refused = connection.commit().unwrap_err().to_string();
+    assert!(
+        refused.contains("rolled back instead of committed"),
+        "{refused}"
+    );
+    assert_eq!(connection.transaction(select_one), Ok(1));
+}
+
+#[test]
+fn sessions_do_not_notice_connections_that_rested_longer_than_the_server_allows() {
+    let server = start();
+    let engine = defaults(&server);
+    let mut all: Vec<_> = (0..5).map(|_| engine.connect().unwrap()).collect();
+    for connection in &mut all {
+        connection
+            .batch_execute("SET idle_session_timeout = 1")
+            .unwrap();
+    }
+    drop(all);
+    until("the server ends the idle connections", || {
+        let open = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'";
+        server.psql(open).unwrap().trim() == "1"
+    });
+
+    for _ in 0..5 {
+        let mut session = Session::begin(&engine).unwrap();
+        assert_eq!(select_one(&mut session), Ok(1));
+        session.commit().unwrap();
+    }
+}
+
+#[test]
 fn a_closure_that_swallows_the_disconnect_cannot_commit() {
     let server = start();
     let engine = defaults(&server);

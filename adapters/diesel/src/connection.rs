@@ -24,7 +24,7 @@ use crate::{
     cursor::Cursor,
     driver::{Driver, TransactionStatus},
     engine::{CheckoutError, create_engine},
-    error::not_sent,
+    error::{not_sent, rolled_back},
     nowhere::Nowhere,
     status,
     tap::Tap,
@@ -92,9 +92,13 @@ impl<C: Driver> Connection<C> {
     /// # Errors
     ///
     /// The driver's. If the connection was lost at COMMIT, it is not known whether it was committed.
+    /// If a statement had failed and the server would answer COMMIT by a rollback and no error, it is
+    /// rolled back here, and that is the error.
     pub fn commit(&mut self) -> QueryResult<()> {
-        if self.depth() == 0 {
-            return Ok(());
+        match self.standing() {
+            Standing::Pending => return Ok(()),
+            Standing::Aborted => return self.rollback().and_then(|()| Err(rolled_back())),
+            Standing::Begun | Standing::Lost { .. } => {}
         }
         if self.is_connected() {
             status::set_depth(self, 1);
@@ -181,11 +185,17 @@ fn is_rollback(query: &str) -> bool {
 
 impl<C: Driver> SimpleConnection for Connection<C> {
     fn batch_execute(&mut self, query: &str) -> QueryResult<()> {
-        if is_rollback(query) && self.depth() > 0 && !self.inner.is_connected() {
-            // The server has done it when the connection was lost.
+        let undoes = is_rollback(query) && self.depth() > 0;
+        // The server rolls back when the connection is lost, be it before or by this.
+        if undoes && !self.inner.is_connected() {
             return Ok(());
         }
-        self.run(|connection| connection.batch_execute(query))
+        let result = self.run(|connection| connection.batch_execute(query));
+        if undoes && !self.inner.is_connected() {
+            Ok(())
+        } else {
+            result
+        }
     }
 }
 

@@ -37,6 +37,12 @@ fn database_error(kind: DatabaseErrorKind, error: &dyn fmt::Display) -> Error {
     Error::DatabaseError(kind, Box::new(Message(error.to_string())))
 }
 
+/// A commit was asked for, and the transaction was past saving.
+pub(crate) fn rolled_back() -> Error {
+    let said = "a statement of this transaction failed, so it was rolled back instead of committed";
+    database_error(DatabaseErrorKind::Unknown, &said)
+}
+
 /// A statement was not sent, because there is no connection to send it on.
 pub(crate) fn not_sent(error: ConnectionError<DriverError>) -> Error {
     let kind = match error {

@@ -5,9 +5,10 @@
 
 use super::{ConnectFault, Fault};
 
-/// The server ends this session alone: SQLSTATE 57P05 and 25P03.
+/// The server ends this session alone, for what was done on it: SQLSTATE 25P03 and 25P04. An idle-session
+/// timeout (57P05) is not among them: the others in the pool have rested too.
 const SESSION_ENDED: &[&str] = &[
-    "terminating connection due to idle-session timeout",
+    "terminating connection due to transaction timeout",
     "terminating connection due to idle-in-transaction timeout",
 ];
 
@@ -61,6 +62,16 @@ const ACCEPTS_LATER: &[&str] = &[
     "Resource temporarily unavailable",
     "No route to host",
     "Network is unreachable",
+    "Network is down",
+    "Host is down",
+    "Broken pipe",
+    "could not send startup packet",
+    "SSL SYSCALL error",
+    "SSL connection has been closed unexpectedly",
+    "session is read-only",
+    "session is not read-only",
+    "server is in hot standby mode",
+    "the database system is not accepting connections",
     "Temporary failure in name resolution",
     "timeout expired",
     "server closed the connection unexpectedly",

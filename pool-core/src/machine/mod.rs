@@ -98,6 +98,10 @@ impl<C, E: Clone> Machine<C, E> {
     /// Somebody wants a connection. First come, first served.
     pub fn checkout(&mut self, now: Time) -> Checkout<C, E> {
         if let Some(outage) = &mut self.outage {
+            // What is known of an outage that nobody suffers any more is old.
+            if self.waiters.waiting() == 0 && !outage.is_suffered(now, self.options.outage_grace) {
+                *outage = Outage::began(now);
+            }
             outage.wanted(now);
         }
         if let Some(entry) = self.try_checkout(now) {

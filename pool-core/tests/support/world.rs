@@ -301,7 +301,12 @@ impl World {
     }
 
     fn check_out(&mut self) {
+        let grace = self.machine.options().outage_grace;
         if let Some(outage) = &mut self.outage {
+            let nobody_waits = self.callers.iter().all(|caller| caller.answer.is_some());
+            if nobody_waits && self.now.since(outage.wanted) > grace {
+                outage.began = self.now;
+            }
             outage.wanted = self.now;
         }
         match self.machine.checkout(self.now) {
