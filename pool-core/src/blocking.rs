@@ -80,11 +80,18 @@ impl<K: Connector> Pool<K> {
     pub fn checkout_timeout(&self, timeout: Duration) -> Result<Lease<K>, CheckoutError<K::Error>> {
         let answer = match Checkout::begin(&self.shared) {
             Checkout::Answered(answer) => answer,
-            Checkout::Queued(queued) => {
+            Checkout::Queued(mut queued) => {
                 let began = Instant::now();
                 // A deadline beyond what the clock can tell is none.
                 let deadline = began.checked_add(timeout);
-                block_until(queued, deadline).ok_or_else(|| self.shared.timed_out(began))?
+                match block_until(&mut queued, deadline) {
+                    Some(answer) => answer,
+                    None => {
+                        let told = self.shared.timed_out(began);
+                        queued.timed_out();
+                        return Err(told);
+                    }
+                }
             }
         };
         let entry = answer.map_err(|refusal| self.shared.refused(refusal))?;

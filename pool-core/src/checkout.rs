@@ -25,6 +25,7 @@ impl<K: Connector> Checkout<K> {
             machine::Checkout::Lent(entry) => Self::Answered(Ok(entry)),
             machine::Checkout::Refused(refusal) => Self::Answered(Err(refusal)),
             machine::Checkout::Queued(ticket) => Self::Queued(Queued {
+                is_overdue: false,
                 shared: Arc::clone(shared),
                 ticket,
             }),
@@ -36,6 +37,14 @@ impl<K: Connector> Checkout<K> {
 pub(crate) struct Queued<K: Connector> {
     shared: Arc<Shared<K>>,
     ticket: Ticket,
+    is_overdue: bool,
+}
+
+impl<K: Connector> Queued<K> {
+    /// Gives the place up because the caller's time is over.
+    pub(crate) fn timed_out(mut self) {
+        self.is_overdue = true;
+    }
 }
 
 impl<K: Connector> Future for Queued<K> {
@@ -51,7 +60,10 @@ impl<K: Connector> Future for Queued<K> {
 
 impl<K: Connector> Drop for Queued<K> {
     fn drop(&mut self) {
-        self.shared
-            .enter(|machine, now| machine.withdraw(&self.ticket, now));
+        let is_overdue = self.is_overdue;
+        self.shared.enter(|machine, now| match is_overdue {
+            true => machine.timed_out(&self.ticket, now),
+            false => machine.withdraw(&self.ticket, now),
+        });
     }
 }

@@ -249,6 +249,47 @@ fn who_waits_through_the_grace_keeps_the_probing_going_after_it() {
 }
 
 #[test]
+fn law_2_nobody_waits_for_a_ping_or_connect_that_outlasted_another_caller() {
+    // A ping that hangs, while another connection is at rest and a third place vacant.
+    let mut pool = pinging();
+    let entries = [1, 2].map(|number| opened(&mut pool, number, Time::START));
+    for entry in entries {
+        given_back(&mut pool, entry, Time::START);
+    }
+    for _hung in 0..2 {
+        let caller = queued(&mut pool, Time::START);
+        let _never_answered = to_ping(&mut pool);
+        pool.timed_out(&caller, Time::START);
+        nothing_to_do(&mut pool);
+    }
+    // Now a connect hangs too; then there is no place left.
+    let caller = queued(&mut pool, Time::START);
+    let (late, _) = to_connect(&mut pool);
+    pool.timed_out(&caller, Time::START);
+    let caller = queued(&mut pool, Time::START);
+    nothing_to_do(&mut pool);
+
+    // What comes late is still the next caller's.
+    pool.connected(late, 3, Time::START);
+    assert_eq!(handed(&mut pool, &caller).connection, 3);
+}
+
+#[test]
+fn a_probe_that_outlasted_a_caller_does_not_end_the_probing() {
+    let mut pool = Pool::new(options(|_| {}));
+    let caller = queued(&mut pool, Time::START);
+    let (permit, _) = to_connect(&mut pool);
+    transient(&mut pool, permit, Time::START);
+    let (_hung, _) = to_connect(&mut pool);
+    pool.timed_out(&caller, at(1_000));
+
+    let caller = queued(&mut pool, at(1_000));
+    let (permit, _) = to_connect(&mut pool);
+    pool.connected(permit, 1, at(1_000));
+    assert_eq!(handed(&mut pool, &caller).connection, 1);
+}
+
+#[test]
 fn an_outage_that_nobody_suffers_is_not_probed_on() {
     let mut pool = Pool::new(options(|_| {}));
     let caller = queued(&mut pool, Time::START);

@@ -31,6 +31,7 @@ use alloc::collections::VecDeque;
 use core::task::Waker;
 
 mod action;
+mod attention;
 mod entry;
 mod fault;
 mod options;
@@ -49,6 +50,7 @@ pub use status::{Phase, Status};
 pub use time::Time;
 pub use waiters::Ticket;
 
+use attention::Attention;
 use outage::Outage;
 use slots::{Slot, Slots};
 use waiters::Waiters;
@@ -67,9 +69,9 @@ pub struct Machine<C, E> {
     /// come back, and waiting for it makes sense even though nothing can be opened.
     alive: usize,
     /// Connects under way in the current generation: each will serve one who waits.
-    connecting: usize,
+    connecting: Attention,
     /// Pings under way in the current generation: so will each of these, and sooner.
-    pinging: usize,
+    pinging: Attention,
     outage: Option<Outage>,
     last_connect_error: Option<(E, Time)>,
     actions: VecDeque<Action<C>>,
@@ -85,8 +87,8 @@ impl<C, E: Clone> Machine<C, E> {
             idle: VecDeque::new(),
             waiters: Waiters::new(),
             alive: 0,
-            connecting: 0,
-            pinging: 0,
+            connecting: Attention::default(),
+            pinging: Attention::default(),
             outage: None,
             last_connect_error: None,
             actions: VecDeque::new(),
@@ -108,7 +110,7 @@ impl<C, E: Clone> Machine<C, E> {
             return Checkout::Lent(entry);
         }
         if let Some(refusal) = self.hopeless(now)
-            && self.slots.count(Slot::Connecting) > 0
+            && self.is_connecting()
         {
             return Checkout::Refused(refusal);
         }
@@ -141,6 +143,15 @@ impl<C, E: Clone> Machine<C, E> {
     pub fn withdraw(&mut self, ticket: &Ticket, now: Time) {
         if let Some(Ok(unused)) = self.waiters.leave(ticket) {
             self.settle(unused, Self::serve, now);
+        }
+    }
+
+    /// The caller's time is up: it leaves, as by `withdraw`. What was being done for it goes on, but
+    /// has taken so long that it may never end: the next caller is not made to wait for it.
+    pub fn timed_out(&mut self, ticket: &Ticket, now: Time) {
+        self.withdraw(ticket, now);
+        if self.pinging.callers() + self.connecting.callers() > self.waiters.waiting() {
+            let _is_one = self.pinging.outlasted() || self.connecting.outlasted();
         }
     }
 
@@ -186,7 +197,8 @@ impl<C, E: Clone> Machine<C, E> {
     /// Starts a new generation: what is idle is closed now, what is out when it comes back.
     pub fn recreate(&mut self, now: Time) {
         self.generation.0 += 1;
-        (self.alive, self.connecting, self.pinging) = (0, 0, 0);
+        self.alive = 0;
+        (self.connecting, self.pinging) = Default::default();
         while let Some(entry) = self.idle.pop_front() {
             self.close(entry);
         }
@@ -196,7 +208,7 @@ impl<C, E: Clone> Machine<C, E> {
     /// A connection was opened.
     pub fn connected(&mut self, permit: Permit, connection: C, now: Time) {
         let Permit { slot, generation } = permit;
-        self.connecting -= self.if_current(generation);
+        self.attended(generation, |machine| &mut machine.connecting);
         (self.outage, self.last_connect_error) = (None, None);
         self.alive += self.if_current(generation);
         let entry = Entry {
@@ -211,7 +223,7 @@ impl<C, E: Clone> Machine<C, E> {
     /// A connection could not be opened. If that is permanent, the first in line is told; if it is
     /// transient, all wait on, for `outage_grace`.
     pub fn connect_failed(&mut self, permit: Permit, error: E, fault: ConnectFault, now: Time) {
-        self.connecting -= self.if_current(permit.generation);
+        self.attended(permit.generation, |machine| &mut machine.connecting);
         self.slots.vacate(permit.slot);
         self.last_connect_error = Some((error.clone(), now));
         match fault {
@@ -226,14 +238,14 @@ impl<C, E: Clone> Machine<C, E> {
 
     /// A sign of life came.
     pub fn pinged(&mut self, entry: Entry<C>, now: Time) {
-        self.pinging -= self.if_current(entry.generation);
+        self.attended(entry.generation, |machine| &mut machine.pinging);
         self.settle(entry, Self::serve, now);
     }
 
     /// None came. A disconnect is nobody's error: the next connection is tried. Anything else is
     /// told to the first in line.
     pub fn ping_failed(&mut self, entry: Entry<C>, error: E, fault: Fault, now: Time) {
-        self.pinging -= self.if_current(entry.generation);
+        self.attended(entry.generation, |machine| &mut machine.pinging);
         if !fault.is_disconnect() {
             self.refuse_first(Refusal::Ping(error));
         }
@@ -287,12 +299,12 @@ impl<C, E: Clone> Machine<C, E> {
     /// Gives whoever waits what there is: idle connections first, then permits to open one. A
     /// connect may take as long as the server likes, so it is no reason to let a connection rest.
     fn attend(&mut self, now: Time) {
-        while self.waiters.waiting() > self.pinging
+        while self.waiters.waiting() > self.pinging.callers()
             && let Some(entry) = self.next_idle(now)
         {
             self.offer(entry);
         }
-        while self.waiters.waiting() > self.pinging + self.connecting {
+        while self.waiters.waiting() > self.pinging.callers() + self.connecting.callers() {
             if !self.start_connect() {
                 return;
             }
@@ -303,13 +315,25 @@ impl<C, E: Clone> Machine<C, E> {
         }
     }
 
+    /// An attempt has ended; those of an older generation are not counted any more.
+    fn attended(&mut self, generation: Generation, what: fn(&mut Self) -> &mut Attention) {
+        if generation == self.generation {
+            what(self).end();
+        }
+    }
+
+    /// Whether there is an attempt to wait for.
+    fn is_connecting(&self) -> bool {
+        self.slots.count(Slot::Connecting) > self.connecting.overdue()
+    }
+
     fn if_current(&self, generation: Generation) -> usize {
         usize::from(generation == self.generation)
     }
 
     /// In an outage there is one attempt at a time for the whole pool.
     fn start_connect(&mut self) -> bool {
-        if self.outage.is_some() && self.slots.count(Slot::Connecting) > 0 {
+        if self.outage.is_some() && self.is_connecting() {
             return false;
         }
         let Some(slot) = self.slots.occupy() else {
@@ -319,7 +343,7 @@ impl<C, E: Clone> Machine<C, E> {
             slot,
             generation: self.generation,
         };
-        self.connecting += 1;
+        self.connecting.begin();
         let not_before = self
             .outage
             .as_ref()
@@ -363,7 +387,7 @@ impl<C, E: Clone> Machine<C, E> {
     fn offer(&mut self, entry: Entry<C>) {
         if self.options.pre_ping && self.waiters.waiting() > 0 {
             self.slots.set(entry.slot, Slot::Checking);
-            self.pinging += 1;
+            self.pinging.begin();
             self.actions.push_back(Action::Ping(entry));
         } else {
             self.serve(entry);
