@@ -4,13 +4,17 @@
 use std::{
     cell::Cell,
     collections::VecDeque,
-    panic::{AssertUnwindSafe, catch_unwind},
+    fmt,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
 
-pub(crate) type Job = Box<dyn FnOnce() + Send>;
+use crate::{
+    panics::shielded,
+    park::block_on,
+    runtime::{Runtime, Work},
+};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -19,8 +23,10 @@ thread_local! {
     static AT_WORK: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Threads of the pool's own, for drivers that block: each piece of work has one to itself until it
+/// is done. Cloning gives another handle to the same threads.
 #[derive(Clone, Default)]
-pub(crate) struct Crew(Arc<Office>);
+pub struct Threads(Arc<Office>);
 
 #[derive(Default)]
 struct Office {
@@ -30,16 +36,26 @@ struct Office {
 
 #[derive(Default)]
 struct Roster {
-    jobs: VecDeque<Job>,
+    jobs: VecDeque<Work>,
     idle: usize,
 }
 
-impl Crew {
-    /// Has a job done, at once, by a thread of its own. If no thread can be started, another worker
+impl Runtime for Threads {
+    const IS_LASTING: bool = true;
+
+    fn current(&self) -> Option<Self> {
+        Some(self.clone())
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Has work done, at once, by a thread of its own. If no thread can be started, another worker
     /// does it when it is free, or this one here does it now.
-    pub(crate) fn run(&self, job: Job) {
+    fn spawn(&self, work: Work) {
         let mut roster = self.0.lock();
-        roster.jobs.push_back(job);
+        roster.jobs.push_back(work);
         if roster.idle >= roster.jobs.len() {
             drop(roster);
             self.0.bell.notify_one();
@@ -59,6 +75,12 @@ impl Crew {
     }
 }
 
+impl fmt::Debug for Threads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Threads")
+    }
+}
+
 impl Office {
     fn lock(&self) -> MutexGuard<'_, Roster> {
         self.roster.lock().unwrap_or_else(PoisonError::into_inner)
@@ -66,15 +88,15 @@ impl Office {
 
     fn work(&self, patience: Duration) {
         AT_WORK.set(true);
-        while let Some(job) = self.next(patience) {
-            // A job reports its own panics; what remains is one in a destructor of what it held.
-            if catch_unwind(AssertUnwindSafe(job)).is_err() {
+        while let Some(work) = self.next(patience) {
+            // Work reports its own panics; what remains is one in a destructor of what it held.
+            if shielded(|| block_on(work)).is_none() {
                 tracing::error!("a driver panicked where nobody could be told");
             }
         }
     }
 
-    fn next(&self, patience: Duration) -> Option<Job> {
+    fn next(&self, patience: Duration) -> Option<Work> {
         let mut roster = self.lock();
         if roster.jobs.is_empty() && !patience.is_zero() {
             roster.idle += 1;

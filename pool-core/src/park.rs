@@ -5,38 +5,108 @@ use std::{
     pin::pin,
     sync::Arc,
     task::{Context, Poll, Wake, Waker},
-    thread::{self, Thread},
     time::Instant,
 };
 
-struct Unpark(Thread);
+use crate::sync::{
+    AtomicBool, Ordering,
+    thread::{self, Thread},
+};
 
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
+/// For how many looks a thread that waits goes on before it sleeps: some microseconds, which is less
+/// than sleeping and being woken takes.
+const LOOKS: usize = if cfg!(loom) { 0 } else { 100 };
+
+struct Bell {
+    sleeper: Thread,
+    has_rung: AtomicBool,
+}
+
+impl Bell {
+    fn of_this_thread() -> Arc<Self> {
+        Arc::new(Self {
+            sleeper: thread::current(),
+            has_rung: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether it rings within a moment.
+    fn rings_soon(&self) -> bool {
+        (0..LOOKS).any(|_| {
+            std::hint::spin_loop();
+            self.has_rung.load(Ordering::Relaxed)
+        })
     }
 }
 
-/// The future's output, or `None` if it has none at the deadline. It is polled once more after the
-/// deadline, so that what came in the last moment is not lost.
-pub(crate) fn block_until<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Output> {
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.has_rung.store(true, Ordering::Release);
+        self.sleeper.unpark();
+    }
+}
+
+thread_local! {
+    /// Made once a thread.
+    static BELL: Arc<Bell> = Bell::of_this_thread();
+    static MARK: u8 = const { 0 };
+}
+
+/// A number that no other living thread has, and that is not 0.
+#[inline]
+pub(crate) fn thread_mark() -> usize {
+    MARK.with(|mark| std::ptr::from_ref(mark) as usize)
+}
+
+/// The future's output. At the deadline, `is_over` is called, which is to see to it that there is
+/// one.
+pub(crate) fn block_until<F: Future>(
+    future: F,
+    deadline: Option<Instant>,
+    mut is_over: impl FnMut(),
+) -> F::Output {
     let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut deadline = deadline;
+    // While a thread ends, it is gone already.
+    let bell = BELL.try_with(Arc::clone);
+    let bell = bell.unwrap_or_else(|_| Bell::of_this_thread());
+    let waker = Waker::from(Arc::clone(&bell));
     let mut context = Context::from_waker(&waker);
     loop {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        // What rings from here on is heard below; what rang before is seen by the poll.
+        bell.has_rung.store(false, Ordering::Relaxed);
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-            return Some(output);
+            return output;
         }
-        match left {
-            Some(left) if left.is_zero() => return None,
-            Some(left) => thread::park_timeout(left),
-            None => thread::park(),
+        if bell.rings_soon() {
+            continue;
+        }
+        let Some(at) = deadline else {
+            thread::park();
+            continue;
+        };
+        let left = at.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            deadline = None;
+            is_over();
+        } else {
+            park_timeout(left);
         }
     }
+}
+
+#[cfg(not(loom))]
+fn park_timeout(left: std::time::Duration) {
+    thread::park_timeout(left);
+}
+
+/// Time does not pass in a model.
+#[cfg(loom)]
+fn park_timeout(_: std::time::Duration) {
+    thread::park();
 }
 
 /// The future's output.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    block_until(future, None).expect("without a deadline there is always an output")
+    block_until(future, None, || {})
 }

@@ -1,177 +1,253 @@
-//! What all handles of a pool share: the machine behind its lock, and who does what it asks for.
+//! What all handles of a pool share: the machine behind its lock.
 
 use std::{
-    any::Any,
-    future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
-    thread,
+    cell::Cell,
+    sync::{Arc, OnceLock},
+    task::Waker,
     time::Instant,
 };
 
 use crate::{
+    clock::Clock,
     connector::Connector,
-    crew::Crew,
-    error::{CheckoutError, ConnectError, ConnectFailure},
-    machine::{self, Action, Closing, ConnectFault, Entry, Fault, Machine, Options, Permit, Time},
-    park::block_on,
+    error::{CheckoutError, ConnectError, ConnectFailure, HeldBy, TimedOut},
+    first::First,
+    fork,
+    held::{Boxed, Held, HeldEntry},
+    home::Homes,
+    info::Info,
+    listeners::Board,
+    machine::{self, Borrower, Holder, Machine, Options, OptionsError, Phase, SlotId, Time},
+    panics::shielded,
+    runtime::Runtime,
+    sync::{Guard, Lock},
 };
 
 pub(crate) type Failure<K> = Arc<ConnectFailure<<K as Connector>::Error>>;
 pub(crate) type Refusal<K> = machine::Refusal<Failure<K>>;
-type PoolMachine<K> = Machine<<K as Connector>::Connection, Failure<K>>;
+pub(crate) type Answer<K, R> = machine::Checkout<Boxed<K, R>, Failure<K>>;
+pub(crate) type PoolMachine<K, R> = Machine<Boxed<K, R>, Failure<K>>;
 
-pub(crate) struct Shared<K: Connector> {
-    pub(crate) connector: K,
-    machine: Mutex<PoolMachine<K>>,
+pub(crate) struct Shared<K: Connector, R: Runtime> {
+    machine: Lock<PoolMachine<K, R>>,
+    /// How many forks this process was from the first, when the pool was made.
+    fork: u32,
     began: Instant,
-    pub(crate) crew: Crew,
+    pub(crate) setting: Arc<Setting<K, R>>,
+    /// What is kept beside slots that are vacant.
+    record_infos: Lock<Vec<Option<Info>>>,
+    /// The pool of a forked child, which must not touch this one.
+    heir: OnceLock<Arc<Self>>,
 }
 
-impl<K: Connector> Shared<K> {
-    pub(crate) fn new(connector: K, options: Options) -> Arc<Self> {
-        Arc::new(Self {
+/// What a machine works with. The machines of a `SingletonThreadPool` have one in common.
+pub(crate) struct Setting<K: Connector, R: Runtime> {
+    fork: u32,
+    pub(crate) connector: Arc<K>,
+    pub(crate) board: Board<K::Connection>,
+    pub(crate) homes: Homes<R>,
+    pub(crate) clock: Clock,
+    pub(crate) first: First,
+    /// As it was made; the machine's may have another size.
+    pub(crate) options: Options,
+}
+
+impl<K: Connector, R: Runtime> Setting<K, R> {
+    pub(crate) fn new(connector: K, options: Options, runtime: R) -> Arc<Self> {
+        Self::with_board(Arc::new(connector), options, runtime, Board::default())
+    }
+
+    /// The same for a forked child, where the parent's threads and runtimes are not.
+    fn inherited(&self) -> Arc<Self> {
+        let connector = Arc::clone(&self.connector);
+        let runtime = self.homes.prototype().clone();
+        Self::with_board(
             connector,
-            machine: Mutex::new(Machine::new(options)),
-            began: Instant::now(),
-            crew: Crew::default(),
+            self.options.clone(),
+            runtime,
+            self.board.copied(),
+        )
+    }
+
+    fn with_board(
+        connector: Arc<K>,
+        options: Options,
+        runtime: R,
+        board: Board<K::Connection>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            fork: fork::generation(),
+            connector,
+            board,
+            homes: Homes::new(runtime),
+            clock: Clock::default(),
+            first: First::default(),
+            options,
         })
+    }
+}
+
+impl<K: Connector, R: Runtime> Drop for Setting<K, R> {
+    fn drop(&mut self) {
+        // The locks of a parent may be held for ever by threads that are not in this process.
+        if self.fork == fork::generation() {
+            self.clock.stop();
+            self.homes.leave();
+        }
+    }
+}
+
+impl<K: Connector, R: Runtime> std::ops::Deref for Shared<K, R> {
+    type Target = Setting<K, R>;
+
+    #[inline]
+    fn deref(&self) -> &Setting<K, R> {
+        &self.setting
+    }
+}
+
+thread_local! {
+    /// The pool whose actions this thread is performing.
+    static PERFORMING: Cell<usize> = const { Cell::new(0) };
+}
+
+impl<K: Connector, R: Runtime> Shared<K, R> {
+    pub(crate) fn new(setting: Arc<Setting<K, R>>) -> Result<Arc<Self>, OptionsError> {
+        fork::watch();
+        let mut machine = Machine::new(setting.options.clone())?;
+        let (checkouts, returns) = setting.board.heard_at_borders();
+        machine.listened_to(checkouts, returns);
+        Ok(Arc::new(Self {
+            machine: Lock::new(machine),
+            fork: fork::generation(),
+            began: Instant::now(),
+            setting,
+            record_infos: Lock::default(),
+            heir: OnceLock::new(),
+        }))
+    }
+
+    /// Whether this process is a child of the one that made this pool.
+    #[inline]
+    pub(crate) fn is_foreign(&self) -> bool {
+        fork::generation() != self.fork
+    }
+
+    /// The pool of this process. In a forked child that is not the parent's, whose lock may be held
+    /// for ever by a thread that is not there, and whose connections are not the child's to use.
+    #[inline]
+    pub(crate) fn live(self: &Arc<Self>) -> &Arc<Self> {
+        if self.is_foreign() { self.heir() } else { self }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn heir(self: &Arc<Self>) -> &Arc<Self> {
+        let heir = self.heir.get_or_init(|| {
+            let heir = Self::new(self.setting.inherited());
+            heir.expect("the parent had the same options")
+        });
+        heir.live()
     }
 
     /// Asks the machine, under the lock; then, without it, does what the machine wants done.
-    ///
-    /// The time is only right if the machine needs it.
-    pub(crate) fn enter<T>(
-        self: &Arc<Self>,
-        ask: impl FnOnce(&mut PoolMachine<K>, Time) -> T,
-    ) -> T {
-        let mut machine = self.machine.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = if machine.needs_time() {
-            self.now()
-        } else {
-            Time::START
-        };
-        let answer = ask(&mut machine, now);
-        let mut next = machine.next_action();
-        drop(machine);
-        while let Some(action) = next {
-            self.perform(action);
-            next = self.next_action();
-        }
+    #[inline]
+    pub(crate) fn enter<T>(self: &Arc<Self>, ask: impl FnOnce(&mut PoolMachine<K, R>) -> T) -> T {
+        let mut machine = self.machine.lock();
+        let answer = ask(&mut machine);
+        self.leave(machine);
         answer
     }
 
-    /// Tells the machine what came of an action, at the right time.
-    fn report(self: &Arc<Self>, tell: impl FnOnce(&mut PoolMachine<K>, Time)) {
+    /// Lets the machine go, and does what it wants done.
+    #[inline]
+    pub(crate) fn leave(self: &Arc<Self>, mut machine: Guard<'_, PoolMachine<K, R>>) {
+        if !machine.has_action() {
+            return;
+        }
+        let waker = machine.next_waker();
+        let is_more = machine.has_action();
+        drop(machine);
+        waker.into_iter().for_each(wake);
+        if is_more {
+            self.perform_all();
+        }
+    }
+
+    /// The machine, unless somebody else has it.
+    #[inline]
+    pub(crate) fn try_lock(&self) -> Option<Guard<'_, PoolMachine<K, R>>> {
+        self.machine.try_lock()
+    }
+
+    /// Tells the machine something, at the right time.
+    pub(crate) fn report<T>(
+        self: &Arc<Self>,
+        tell: impl FnOnce(&mut PoolMachine<K, R>, Time) -> T,
+    ) -> T {
         let now = self.now();
-        self.enter(|machine, _| tell(machine, now));
+        self.enter(|machine| tell(machine, now))
     }
 
-    fn next_action(&self) -> Option<Action<K::Connection>> {
-        self.machine
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .next_action()
+    /// Work that is dropped at once tells so at once, by `enter`; what follows of that is left to
+    /// the one who performs already, or the stack might grow with the number of connections.
+    #[cold]
+    #[inline(never)]
+    fn perform_all(self: &Arc<Self>) {
+        let this = Arc::as_ptr(self) as usize;
+        if PERFORMING.get() == this {
+            return;
+        }
+        let outer = PERFORMING.replace(this);
+        loop {
+            // On a line of its own, so that the lock is not held below.
+            let next = self.machine.lock().next_action();
+            let Some(action) = next else { break };
+            if shielded(|| self.perform(action)).is_none() {
+                tracing::error!(target: "everpool::pool", "a runtime panicked in spawn");
+            }
+        }
+        PERFORMING.set(outer);
     }
 
-    fn now(&self) -> Time {
+    #[inline(never)]
+    pub(crate) fn now(&self) -> Time {
         Time::after_start(self.began.elapsed())
     }
 
-    fn perform(self: &Arc<Self>, action: Action<K::Connection>) {
-        match action {
-            // A waker that panics costs its own task its wake-up, and nobody else theirs.
-            Action::Wake(waker) => drop(shielded(|| waker.wake())),
-            Action::Connect { permit, not_before } => {
-                let pool = Arc::downgrade(self);
-                let wait = not_before.since(self.now());
-                self.crew.run(Box::new(move || {
-                    thread::sleep(wait);
-                    if let Some(pool) = pool.upgrade() {
-                        pool.connect(permit);
-                    }
-                }));
-            }
-            Action::Ping(entry) => self.employ(|pool| pool.ping(entry)),
-            Action::Close(closing, connection) => {
-                self.employ(move |pool| pool.close(&closing, connection));
-            }
+    /// What time it was then.
+    pub(crate) fn time(&self, then: Instant) -> Time {
+        Time::after_start(then.saturating_duration_since(self.began))
+    }
+
+    /// When, on the thread's clock.
+    pub(crate) fn instant(&self, time: Time) -> Option<Instant> {
+        self.began.checked_add(time.since(Time::START))
+    }
+
+    /// What is kept beside a slot, taken out of the store.
+    pub(crate) fn take_record_info(&self, slot: SlotId) -> Info {
+        let mut store = self.record_infos.lock();
+        let kept = store.get_mut(slot.index()).and_then(Option::take);
+        kept.unwrap_or_default()
+    }
+
+    pub(crate) fn keep_record_info(&self, slot: SlotId, info: Info) {
+        if info.is_empty() {
+            return;
         }
+        let mut store = self.record_infos.lock();
+        let length = store.len().max(slot.index() + 1);
+        store.resize_with(length, || None);
+        store[slot.index()] = Some(info);
     }
 
-    pub(crate) fn employ(self: &Arc<Self>, work: impl FnOnce(&Arc<Self>) + Send + 'static) {
-        let pool = Arc::clone(self);
-        self.crew.run(Box::new(move || work(&pool)));
-    }
-
-    fn connect(self: &Arc<Self>, permit: Permit) {
-        match survive(|| self.connector.connect()) {
-            Ok(connection) => {
-                tracing::debug!(target: "everpool::pool", "Created new connection");
-                self.report(|machine, now| machine.connected(permit, connection, now));
-            }
-            Err(failure) => {
-                let fault = match &failure {
-                    ConnectFailure::Driver(error) => {
-                        shielded(|| self.connector.connect_fault(error))
-                            .unwrap_or(ConnectFault::Permanent)
-                    }
-                    ConnectFailure::Panicked(_) => ConnectFault::Permanent,
-                };
-                tracing::info!(target: "everpool::pool", %failure, ?fault, "Could not connect");
-                let failure = Arc::new(failure);
-                self.report(|machine, now| machine.connect_failed(permit, failure, fault, now));
-            }
-        }
-    }
-
-    fn ping(self: &Arc<Self>, mut entry: Entry<K::Connection>) {
-        match survive(|| self.connector.ping(&mut entry.connection)) {
-            Ok(()) => self.report(|machine, now| machine.pinged(entry, now)),
-            Err(failure) => {
-                let fault = self.fault(&failure, &mut entry);
-                tracing::info!(target: "everpool::pool", %failure, ?fault, "Ping failed");
-                let failure = Arc::new(failure);
-                self.report(|machine, now| machine.ping_failed(entry, failure, fault, now));
-            }
-        }
-    }
-
-    pub(crate) fn reset(self: &Arc<Self>, mut entry: Entry<K::Connection>) {
-        let how = self.enter(|machine, _| machine.options().reset_on_return);
-        match survive(|| self.connector.reset(&mut entry.connection, how)) {
-            Ok(()) => self.report(|machine, now| machine.was_reset(entry, now)),
-            Err(failure) => {
-                // Whatever the error is, what was open may still be.
-                let fault = self.fault(&failure, &mut entry).max(Fault::Connection);
-                tracing::error!(target: "everpool::pool", %failure, "Exception during reset or similar");
-                self.report(|machine, now| machine.invalidated(entry, fault, now));
-            }
-        }
-    }
-
-    fn close(self: &Arc<Self>, closing: &Closing, connection: K::Connection) {
-        let closed: Result<(), ConnectFailure<K::Error>> = survive(|| async {
-            self.connector.close(connection).await;
-            Ok(())
-        });
-        if let Err(failure) = closed {
-            tracing::error!(target: "everpool::pool", %failure, "Exception closing connection");
-        }
-        self.report(|machine, now| machine.closed(closing, now));
-    }
-
-    fn fault(&self, failure: &ConnectFailure<K::Error>, entry: &mut Entry<K::Connection>) -> Fault {
-        match failure {
-            ConnectFailure::Driver(error) => {
-                shielded(|| self.connector.fault(error, &mut entry.connection))
-                    .unwrap_or(Fault::Connection)
-            }
-            ConnectFailure::Panicked(_) => Fault::Connection,
-        }
-    }
-
-    pub(crate) fn refused(&self, refusal: Refusal<K>) -> CheckoutError<K::Error> {
+    pub(crate) fn refused(
+        self: &Arc<Self>,
+        refusal: Refusal<K>,
+        borrower: Borrower,
+        began: Instant,
+    ) -> CheckoutError<K::Error> {
         match refusal {
             machine::Refusal::Connect(failure) => CheckoutError::Connect(failure),
             machine::Refusal::Ping(failure) => CheckoutError::Ping(failure),
@@ -179,44 +255,95 @@ impl<K: Connector> Shared<K> {
                 failure,
                 age: self.now().since(at),
             }),
+            machine::Refusal::QueueFull => {
+                CheckoutError::QueueFull(self.enter(|machine| machine.status()))
+            }
+            machine::Refusal::InUse(holder) => CheckoutError::InUse {
+                by: holder.map(|holder| held_by(&holder, self.now())),
+            },
+            machine::Refusal::TimedOut(phase) => self.timed_out(phase, borrower, began),
+            machine::Refusal::Closed => CheckoutError::Closed,
         }
     }
 
-    pub(crate) fn timed_out(self: &Arc<Self>, began: Instant) -> CheckoutError<K::Error> {
-        let now = self.now();
-        self.enter(|machine, _| CheckoutError::TimedOut {
-            phase: machine.phase(),
-            waited: began.elapsed(),
-            status: Box::new(machine.status()),
-            last_connect_error: machine
-                .last_connect_error()
-                .map(|(failure, at)| ConnectError {
-                    failure: Arc::clone(failure),
-                    age: now.since(*at),
+    pub(crate) fn timed_out(
+        self: &Arc<Self>,
+        phase: Phase,
+        borrower: Borrower,
+        began: Instant,
+    ) -> CheckoutError<K::Error> {
+        CheckoutError::TimedOut(Box::new(self.report(|machine, now| {
+            TimedOut {
+                phase,
+                waited: began.elapsed(),
+                status: machine.status(),
+                last_connect_error: machine.last_connect_error().map(|(failure, at)| {
+                    ConnectError {
+                        failure: Arc::clone(failure),
+                        age: now.since(*at),
+                    }
                 }),
-        })
+                oldest_holder: machine.oldest_holder().map(|holder| held_by(holder, now)),
+                own: own(machine, borrower).map(|holder| held_by(holder, now)),
+            }
+        })))
     }
 }
 
-/// The driver's answer, or its panic.
-fn survive<T, E, F>(work: impl FnOnce() -> F) -> Result<T, ConnectFailure<E>>
-where
-    F: Future<Output = Result<T, E>>,
-{
-    match catch_unwind(AssertUnwindSafe(|| block_on(work()))) {
-        Ok(answer) => answer.map_err(ConnectFailure::Driver),
-        Err(panic) => Err(ConnectFailure::Panicked(message(panic.as_ref()))),
+/// A waker that panics costs its own task its wake-up, and nobody else theirs.
+pub(crate) fn wake(waker: Waker) {
+    if shielded(|| waker.wake()).is_none() {
+        tracing::error!(target: "everpool::pool", "a waker panicked");
     }
 }
 
-/// The answer, unless the user's code panicked.
-pub(crate) fn shielded<T>(ask: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(ask)).ok()
+/// The connection that this very thread or task has already.
+pub(crate) fn own<K: Connector, R>(
+    machine: &PoolMachine<K, R>,
+    borrower: Borrower,
+) -> Option<&Holder> {
+    let mut holders = machine.holders();
+    holders.find(|holder| borrower.owner != 0 && holder.borrower.owner == borrower.owner)
 }
 
-fn message(panic: &(dyn Any + Send)) -> String {
-    let literal = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    literal
-        .or_else(|| panic.downcast_ref().cloned())
-        .unwrap_or_else(|| "no message".into())
+pub(crate) fn held_by(holder: &Holder, now: Time) -> HeldBy {
+    HeldBy {
+        place: holder.borrower.place,
+        held: holder.since().map(|since| now.since(since)),
+    }
+}
+
+/// The last handle and the last lease are gone. What is idle is closed as it should be, in the
+/// background; but a child closes nothing of its parent's.
+impl<K: Connector, R: Runtime> Drop for Shared<K, R> {
+    fn drop(&mut self) {
+        if self.is_foreign() {
+            return self.leave_alone();
+        }
+        let now = self.now();
+        for held in self.machine.get_mut().forget(now) {
+            let setting = Arc::clone(&self.setting);
+            let Held {
+                connection, home, ..
+            } = *held;
+            if home.is_over() {
+                let _panicked = shielded(|| drop(connection));
+                continue;
+            }
+            let closing = Box::pin(async move { setting.connector.close(connection).await });
+            let _panicked = shielded(|| home.runtime.spawn(closing));
+        }
+    }
+}
+
+impl<K: Connector, R: Runtime> Shared<K, R> {
+    fn leave_alone(&mut self) {
+        let nothing = Machine::new(Options::default()).expect("the defaults are valid");
+        std::mem::forget(std::mem::replace(self.machine.get_mut(), nothing));
+    }
+}
+
+/// An entry that a child has inherited: it is the parent's.
+pub(crate) fn leave_alone<K: Connector, R>(entry: HeldEntry<K, R>) {
+    std::mem::forget(entry);
 }

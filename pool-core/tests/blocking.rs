@@ -28,7 +28,8 @@ fn pool_of(size: u32, scripted: Scripted, change: impl FnOnce(&mut Options)) -> 
     let mut options = Options::default();
     options.capacity = Capacity::Bounded { size, overflow: 0 };
     change(&mut options);
-    Pool::new(scripted, options).with_timeout(PATIENCE)
+    let pool = Pool::new(scripted, options).expect("the options are valid");
+    pool.with_timeout(PATIENCE)
 }
 
 fn pool() -> Pool<Scripted> {
@@ -49,7 +50,7 @@ fn left(pool: &Pool<Scripted>, residue: Residue) {
 
 fn timed_out(answer: Answer) -> (Phase, Duration) {
     match answer {
-        Err(CheckoutError::TimedOut { phase, waited, .. }) => (phase, waited),
+        Err(CheckoutError::TimedOut(timed_out)) => (timed_out.phase, timed_out.waited),
         other => panic!("expected a timeout, not {other:?}"),
     }
 }
@@ -165,7 +166,7 @@ fn at_random(pool: &Pool<Scripted>, seed: u64) {
         match choice % 13 {
             0 => lease.invalidate(Fault::Connection),
             1 => lease.invalidate(Fault::Server),
-            2 => pool.suspect(lease.generation()),
+            2 => drop(pool.suspect(lease.generation())),
             3 => pool.recreate(),
             4 => pool.connector().will(Method::Connect, Act::Fail),
             5 => pool.connector().will(Method::Ping, Act::Panic),

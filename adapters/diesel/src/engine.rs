@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use everpool_core::{Status, blocking::Pool};
+use everpool_core::{OptionsError, Status, blocking::Pool};
 use everpool_engine::{Backend, EngineOptions, Url, UrlError};
 
 use crate::{
@@ -19,6 +19,9 @@ pub enum EngineError {
     /// The URL does not say where the database is.
     #[error(transparent)]
     Url(#[from] UrlError),
+    /// The pool cannot be as the options say.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
 }
 
 /// A pool of connections to one database, with its options. Cloning gives another handle to the same
@@ -51,7 +54,7 @@ pub fn create_engine<C: Driver>(
     } else {
         options
     };
-    let pool = Pool::new(Connector::new(url.clone()), options.pool());
+    let pool = Pool::new(Connector::new(url.clone()), options.pool())?;
     Ok(Engine {
         url,
         pool: pool.with_timeout(options.pool_timeout()),

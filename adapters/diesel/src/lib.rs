@@ -50,7 +50,7 @@ pub use driver::{Driver, TransactionStatus};
 pub use engine::{CheckoutError, Engine, EngineError, create_engine};
 pub use session::{Session, SessionError};
 
-pub use everpool_core::{ConnectFault, Fault, ResetOnReturn, Status};
+pub use everpool_core::{ConnectFault, Fault, OptionsError, ResetOnReturn, Status};
 pub use everpool_engine::{
     Backend, EngineOptions, EngineOptionsBuilder, OptionError, PendingRollback, Url, UrlError,
 };

@@ -1,7 +1,9 @@
-use core::task::Waker;
+use core::{task::Waker, time::Duration};
 
 use super::{
     entry::{Closing, Entry, Permit},
+    holder::Holder,
+    status::Phase,
     time::Time,
     waiters::Ticket,
 };
@@ -23,6 +25,10 @@ pub enum Action<C> {
     Close(Closing, C),
     /// Somebody's answer is there.
     Wake(Waker),
+    /// Say `tick` at this time.
+    TickAt(Time),
+    /// Report that this connection has been out for so long.
+    Leaked(Holder, Duration),
 }
 
 /// The answer to a checkout.
@@ -39,6 +45,7 @@ pub enum Checkout<C, E> {
 
 /// Why there is no connection, though the caller would have waited.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Refusal<E> {
     /// It could not be opened, and trying again changes nothing.
     Connect(E),
@@ -46,4 +53,12 @@ pub enum Refusal<E> {
     Outage(E, Time),
     /// The ping failed with an error that is not a disconnect.
     Ping(E),
+    /// As many as may wait are waiting (`max_waiting`).
+    QueueFull,
+    /// The pool may lend one connection at a time, and this is who has it, if it is lent already.
+    InUse(Option<Holder>),
+    /// The caller's patience is over; what it waited for at the end.
+    TimedOut(Phase),
+    /// The pool is closed.
+    Closed,
 }

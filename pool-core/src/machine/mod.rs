@@ -1,58 +1,70 @@
 //! The whole pool as a value.
 //!
 //! [`Machine`] is told what happened and what time it is; it answers a checkout, and says what to do
-//! next ([`Machine::next_action`]). It has no thread, clock, lock or driver. All of its state
-//! changes in this one file, which is long because of that.
+//! next ([`Machine::next_action`]). It has no thread, clock, lock or driver. Its state changes in
+//! this file and in three more that continue it: `serving.rs` (what becomes of a connection),
+//! `connecting.rs` (opening them, and outages) and `upkeep.rs` (what time and the operator ask for).
 //!
 //! A checkout is either answered at once or gets a [`Ticket`] in the queue. Connecting and pinging
 //! are done *for* the queue, not *by* a caller: as many as there are callers not yet attended to. So
 //! a caller that leaves aborts nothing, and what was done for it serves the next.
 //!
 //! ```
-//! use everpool_core::machine::{Action, Checkout, Machine, Options, Residue, Time};
+//! use everpool_core::machine::{Action, Borrower, Checkout, Machine, Options, Residue, Time};
 //!
-//! let mut machine: Machine<&str, &str> = Machine::new(Options::default());
+//! let mut machine: Machine<&str, &str> = Machine::new(Options::default())?;
 //! let now = Time::START;
 //!
 //! // Nothing is open yet: the caller waits, and one connection is to be opened.
-//! let Checkout::Queued(ticket) = machine.checkout(now) else { panic!() };
+//! let Checkout::Queued(ticket) = machine.checkout(Borrower::here(), &now) else { panic!() };
 //! let Some(Action::Connect { permit, .. }) = machine.next_action() else { panic!() };
 //! machine.connected(permit, "connection", now);
 //!
-//! let waker = std::task::Waker::noop();
-//! let entry = machine.collect(&ticket, waker).expect("it is there").expect("it was opened");
+//! let mut waker = Some(std::task::Waker::noop().clone());
+//! let entry = machine.collect(&ticket, &mut waker).expect("it is there").expect("it was opened");
 //! assert_eq!(entry.connection, "connection");
 //!
-//! assert!(machine.given_back(entry, Residue::Clean, now).is_none(), "nothing is to be reset");
-//! assert!(matches!(machine.checkout(now), Checkout::Lent(_)));
+//! assert!(machine.given_back(entry, Residue::Clean, &now).is_none(), "nothing is to be reset");
+//! assert!(matches!(machine.checkout(Borrower::here(), &now), Checkout::Lent(_)));
+//! # Ok::<(), everpool_core::OptionsError>(())
 //! ```
 
-use alloc::collections::VecDeque;
-use core::task::Waker;
+use alloc::{collections::VecDeque, vec::Vec};
+use core::{task::Waker, time::Duration};
 
 mod action;
-mod attention;
+mod attempts;
+mod connecting;
 mod entry;
 mod fault;
+mod histogram;
+mod holder;
 mod options;
 mod outage;
+mod serving;
 mod slots;
 mod status;
 mod time;
+mod upkeep;
 mod waiters;
 
 pub use action::{Action, Checkout, Refusal};
-pub use entry::{Closing, Entry, Generation, Permit};
+pub use entry::{Cause, Closing, Entry, Generation, Permit};
 pub use fault::{ConnectFault, Fault, Residue};
-pub use options::{Capacity, Options, ResetOnReturn};
+pub use histogram::Histogram;
+pub use holder::{Borrower, Holder};
+pub use options::{Capacity, Options, OptionsError, PoolClass, ResetOnReturn};
 pub use slots::SlotId;
-pub use status::{Phase, Status};
-pub use time::Time;
+pub use status::{Phase, Snapshot, Status};
+pub use time::{Clock, Time};
 pub use waiters::Ticket;
 
-use attention::Attention;
+use attempts::Attempts;
+use options::Limits;
 use outage::Outage;
-use slots::{Slot, Slots};
+use slots::Slots;
+use status::Tally;
+use time::Span;
 use waiters::Waiters;
 
 /// The pool: slots, queue, generation, outage. `C` is a connection, `E` the error of a failed
@@ -60,215 +72,411 @@ use waiters::Waiters;
 #[derive(Clone, Debug)]
 pub struct Machine<C, E> {
     options: Options,
+    limits: Limits,
+    is_suspended: bool,
+    is_closed: bool,
+    /// Whether somebody wants to be asked about each checkout.
+    is_awaited: bool,
+    /// Whether somebody wants to be asked about each return.
+    is_heard: bool,
+    /// Whether a connection at rest can be lent with no question asked. This and the next three
+    /// follow from the rest of the state (`refresh`).
+    lends_plainly: bool,
+    /// Whether it can be lent with a look at its age.
+    lends_by_age: bool,
+    /// Whether a clean connection can be put to rest with no question asked.
+    rests_plainly: bool,
+    /// Whether it can be put to rest with a look at its age.
+    rests_by_age: bool,
+    /// When a connection at rest needs attention: to be closed, or pinged.
+    rest_limit: Option<Span>,
+    /// From which rest on a connection is pinged, if at all.
+    ping_after: Option<Span>,
     generation: Generation,
-    slots: Slots,
-    /// In the order of their return.
-    idle: VecDeque<Entry<C>>,
+    /// Those at rest are all of the current generation.
+    slots: Slots<C>,
     waiters: Waiters<Result<Entry<C>, Refusal<E>>>,
     /// Open connections of the current generation, wherever they are: while there is one, it may
     /// come back, and waiting for it makes sense even though nothing can be opened.
     alive: usize,
-    /// Connects under way in the current generation: each will serve one who waits.
-    connecting: Attention,
-    /// Pings under way in the current generation: so will each of these, and sooner.
-    pinging: Attention,
+    connecting: Attempts,
+    pinging: Attempts,
+    resetting: Attempts,
+    closing: Attempts,
     outage: Option<Outage>,
     last_connect_error: Option<(E, Time)>,
     actions: VecDeque<Action<C>>,
+    /// The latest moment it was told of.
+    latest: Time,
+    /// When the next tick was asked for.
+    alarm: Option<Time>,
+    /// Who wants to know when nothing is open any more, after the pool was closed.
+    mourners: Vec<Waker>,
+    tally: Tally,
     jitter: u64,
 }
 
 impl<C, E: Clone> Machine<C, E> {
-    /// An empty pool. Nothing is opened before the first checkout.
-    pub fn new(options: Options) -> Self {
-        Self {
+    /// An empty pool. Nothing is opened before the first checkout, unless [`Options::min_idle`] and
+    /// [`Machine::tick`] ask for it.
+    ///
+    /// # Errors
+    ///
+    /// An option that is out of its range.
+    pub fn new(options: Options) -> Result<Self, OptionsError> {
+        options.check()?;
+        let mut machine = Self {
+            limits: options.limits(),
+            is_suspended: false,
+            is_closed: false,
+            is_awaited: false,
+            is_heard: false,
+            lends_plainly: false,
+            lends_by_age: false,
+            rests_plainly: false,
+            rests_by_age: false,
+            rest_limit: options.rest_limit().map(Span::from),
+            ping_after: options.ping_after().map(Span::from),
             generation: Generation::default(),
-            slots: Slots::new(options.capacity),
-            idle: VecDeque::new(),
+            slots: Slots::new(),
             waiters: Waiters::new(),
             alive: 0,
-            connecting: Attention::default(),
-            pinging: Attention::default(),
+            connecting: Attempts::new(options.connect_timeout),
+            pinging: Attempts::new(options.ping_timeout),
+            resetting: Attempts::new(options.reset_timeout),
+            closing: Attempts::new(options.close_timeout),
             outage: None,
             last_connect_error: None,
             actions: VecDeque::new(),
+            latest: Time::START,
+            alarm: None,
+            mourners: Vec::new(),
+            tally: Tally::default(),
             jitter: options.seed,
             options,
-        }
+        };
+        machine.refresh();
+        Ok(machine)
     }
 
     /// Somebody wants a connection. First come, first served.
-    pub fn checkout(&mut self, now: Time) -> Checkout<C, E> {
-        if let Some(outage) = &mut self.outage {
-            // What is known of an outage that nobody suffers any more is old.
-            if self.waiters.waiting() == 0 && !outage.is_suffered(now, self.options.outage_grace) {
-                *outage = Outage::began(now);
-            }
-            outage.wanted(now);
+    #[inline]
+    pub fn checkout(&mut self, borrower: Borrower, clock: &impl Clock) -> Checkout<C, E> {
+        self.checkout_within(Duration::MAX, borrower, clock)
+    }
+
+    /// As `checkout`, for a caller who is told when its patience is over; a `tick` does that.
+    #[inline]
+    pub fn checkout_within(
+        &mut self,
+        patience: Duration,
+        borrower: Borrower,
+        clock: &impl Clock,
+    ) -> Checkout<C, E> {
+        let lent = self.lend_plainly(borrower);
+        match lent.or_else(|| self.lend_by_age(borrower, clock)) {
+            Some(entry) => Checkout::Lent(entry),
+            None => self.checkout_at(patience, borrower, clock.now()),
         }
-        if let Some(entry) = self.try_checkout(now) {
+    }
+
+    /// The short cut of `checkout`, which almost always succeeds: a connection at rest, if it can be
+    /// lent with no question asked, not even what time it is.
+    #[inline(always)]
+    pub fn lend_plainly(&mut self, borrower: Borrower) -> Option<Entry<C>> {
+        if !self.lends_plainly {
+            return None;
+        }
+        let (entry, slot) = self.slots.take_first()?;
+        slot.holder = Some(self.tally.lent(borrower, Time::NEVER));
+        Some(entry)
+    }
+
+    /// The next shortest cut: the same with one look at the clock.
+    pub fn lend_by_age(&mut self, borrower: Borrower, clock: &impl Clock) -> Option<Entry<C>> {
+        if !self.lends_by_age {
+            return None;
+        }
+        let entry = self.take_idle()?;
+        let now = clock.now();
+        self.latest = self.latest.max(now);
+        // Nobody is overtaken, as in `try_checkout`.
+        let is_plain = self.waiters.waiting() == 0 && !self.needs_ping(entry.slot(), now);
+        if !is_plain || now >= self.slots.at(entry.slot()).expires {
+            self.slots.rest_first(entry);
+            return None;
+        }
+        self.lend(entry.slot(), borrower, now);
+        Some(entry)
+    }
+
+    fn checkout_at(&mut self, patience: Duration, borrower: Borrower, now: Time) -> Checkout<C, E> {
+        self.latest = self.latest.max(now);
+        if self.is_closed {
+            return Checkout::Refused(Refusal::Closed);
+        }
+        self.outage_is_suffered(now);
+        if let Some(entry) = self.try_checkout(borrower, now) {
             return Checkout::Lent(entry);
         }
-        if let Some(refusal) = self.hopeless(now)
-            && self.is_connecting()
-        {
+        if let Some(refusal) = self.no_admission(now) {
             return Checkout::Refused(refusal);
         }
-        let ticket = self.waiters.join();
+        let deadline = now + patience;
+        let ticket = self.waiters.join(borrower, now, deadline);
+        self.refresh();
+        self.tick_at(deadline);
         self.attend(now);
         Checkout::Queued(ticket)
     }
 
     /// A connection that can be lent without a wait, a ping or a place in the queue.
-    pub fn try_checkout(&mut self, now: Time) -> Option<Entry<C>> {
-        // Nobody is overtaken: while somebody waits, nothing that needs no ping is idle.
-        if self.options.pre_ping {
+    pub fn try_checkout(&mut self, borrower: Borrower, now: Time) -> Option<Entry<C>> {
+        // Nobody is overtaken: while somebody waits for a ping, another may be idle that needs none.
+        if self.is_suspended || self.is_closed || self.waiters.waiting() > 0 {
             return None;
         }
         let entry = self.next_idle(now)?;
-        self.slots.set(entry.slot, Slot::Leased);
+        if self.needs_ping(entry.slot(), now) {
+            self.slots.rest_first(entry);
+            return None;
+        }
+        self.lend(entry.slot(), borrower, now);
+        self.replenish(now);
         Some(entry)
     }
 
-    /// The answer to this ticket, if it is there; else `waker` is woken when it is.
+    /// Why nobody else may join the queue.
+    fn no_admission(&self, now: Time) -> Option<Refusal<E>> {
+        if self.options.class.lends_once() && self.checked_out() + self.waiters.waiting() > 0 {
+            return Some(Refusal::InUse(self.slots.holders().next().copied()));
+        }
+        let is_probing = self.connecting.is_any_hopeful() || self.is_hanging();
+        if is_probing && let Some(refusal) = self.hopeless(now) {
+            return Some(refusal);
+        }
+        let attended = self.pinging.callers() + self.connecting.callers();
+        let in_vain = self.waiters.waiting().saturating_sub(attended);
+        let most = self.options.max_waiting? as usize;
+        let is_full = in_vain >= most && self.slots.idle() == 0 && !self.may_connect();
+        is_full.then_some(Refusal::QueueFull)
+    }
+
+    /// The answer to this ticket, if it is there; else `waker` is kept, to be woken when it is. A
+    /// waker that the machine does not need (any more) is left in its place: drop it where no lock
+    /// is held.
     pub fn collect(
         &mut self,
         ticket: &Ticket,
-        waker: &Waker,
+        waker: &mut Option<Waker>,
     ) -> Option<Result<Entry<C>, Refusal<E>>> {
         self.waiters.collect(ticket, waker)
     }
 
-    /// The caller gave up. What is being done for it goes on and serves the next.
-    pub fn withdraw(&mut self, ticket: &Ticket, now: Time) {
-        if let Some(Ok(unused)) = self.waiters.leave(ticket) {
+    /// The caller gave up. What is being done for it goes on and serves the next. Its waker, if it
+    /// left one, is to be dropped where no lock is held.
+    pub fn withdraw(&mut self, ticket: &Ticket, clock: impl Clock) -> Option<Waker> {
+        let (answer, waker) = self.waiters.leave(ticket);
+        self.refresh();
+        if let Some(Ok(unused)) = answer {
+            let now = clock.now();
+            self.slots.at_mut(unused.slot()).holder = None;
             self.settle(unused, Self::serve, now);
         }
+        waker
     }
 
     /// The caller's time is up: it leaves, as by `withdraw`. What was being done for it goes on, but
     /// has taken so long that it may never end: the next caller is not made to wait for it.
-    pub fn timed_out(&mut self, ticket: &Ticket, now: Time) {
-        self.withdraw(ticket, now);
-        if self.pinging.callers() + self.connecting.callers() > self.waiters.waiting() {
-            let _is_one = self.pinging.outlasted() || self.connecting.outlasted();
-        }
+    pub fn timed_out(&mut self, ticket: &Ticket, now: Time) -> Option<Waker> {
+        let waker = self.withdraw(ticket, now);
+        self.outlasted();
+        waker
     }
 
     /// A connection comes back. If an entry is returned, something may be open on it: it is to be
     /// reset, then `was_reset` or `invalidated`.
+    #[inline]
     #[must_use = "an entry that is dropped is a slot that is lost"]
-    pub fn given_back(&mut self, entry: Entry<C>, residue: Residue, now: Time) -> Option<Entry<C>> {
-        let leave_as_it_is = self.options.reset_on_return == ResetOnReturn::Nothing;
-        match residue {
-            Residue::Broken => self.invalidated(entry, Fault::Connection, now),
-            _ if !self.is_fit(&entry, now) => self.close(entry),
-            Residue::Open | Residue::Unknown if !leave_as_it_is => {
-                self.slots.set(entry.slot, Slot::Resetting);
+    pub fn given_back(
+        &mut self,
+        entry: Entry<C>,
+        residue: Residue,
+        clock: &impl Clock,
+    ) -> Option<Entry<C>> {
+        let entry = match residue {
+            Residue::Clean => {
+                let entry = self.rest_plainly(entry)?;
+                self.rest_by_age(entry)?
+            }
+            _ => entry,
+        };
+        self.given_back_at(entry, residue, clock.now())
+    }
+
+    /// The short cut of `given_back`, for a connection on which nothing is open: to rest, if nobody
+    /// waits for it and it is known without a look at the clock that it may. Else it is given back to
+    /// the caller, who says `given_back`.
+    #[inline(always)]
+    pub fn rest_plainly(&mut self, entry: Entry<C>) -> Option<Entry<C>> {
+        if !self.rests_plainly {
+            return Some(entry);
+        }
+        self.slots.end_use(entry, self.options.use_lifo)
+    }
+
+    /// The same for a machine that looks at the clock, but only once a checkout: the rest is counted
+    /// from the last look.
+    pub fn rest_by_age(&mut self, entry: Entry<C>) -> Option<Entry<C>> {
+        let (latest, slot) = (self.latest, self.slots.at_mut(entry.slot()));
+        if !self.rests_by_age || latest >= slot.expires {
+            return Some(entry);
+        }
+        slot.rested = latest;
+        let unfit = self.slots.end_use(entry, self.options.use_lifo);
+        if unfit.is_none() {
+            self.rest_begins(latest);
+        }
+        unfit
+    }
+
+    /// This connection is not simply put to rest when it comes back, because something is to be done
+    /// then.
+    pub fn is_special(&mut self, entry: &Entry<C>) {
+        self.slots.at_mut(entry.slot()).is_plain = false;
+    }
+
+    fn given_back_at(&mut self, entry: Entry<C>, residue: Residue, now: Time) -> Option<Entry<C>> {
+        self.latest = self.latest.max(now);
+        self.record_use(entry.slot(), now);
+        let is_left_alone = self.options.reset_on_return == ResetOnReturn::Nothing
+            || residue == Residue::Clean && !self.options.reset_always;
+        match (residue, self.unfit(&entry, now)) {
+            (Residue::Broken, _) => self.invalidated(entry, Fault::Connection, now),
+            (_, Some(cause)) => self.close(entry, cause, now),
+            (_, None) if is_left_alone => self.settle(entry, Self::offer, now),
+            (_, None) => {
+                self.reset_begins(&entry, now);
                 return Some(entry);
             }
-            Residue::Clean | Residue::Open | Residue::Unknown => self.offer(entry),
         }
         None
     }
 
+    /// A connection comes back, and something is to be done with it before it can be lent again,
+    /// whatever is open on it. Then say `was_reset` or `invalidated`.
+    pub fn held_back(&mut self, entry: &Entry<C>, now: Time) {
+        self.latest = self.latest.max(now);
+        self.record_use(entry.slot(), now);
+        self.reset_begins(entry, now);
+    }
+
+    fn reset_begins(&mut self, entry: &Entry<C>, now: Time) {
+        let overdue = self.resetting.begin(entry.slot(), entry.generation(), now);
+        self.tick_at(overdue);
+    }
+
+    /// Somebody wants to be asked about each checkout, or each return: there are no short cuts.
+    pub fn listened_to(&mut self, checkouts: bool, returns: bool) {
+        self.is_awaited |= checkouts;
+        self.is_heard |= returns;
+        self.refresh();
+    }
+
     /// What was open on a returned connection is undone.
     pub fn was_reset(&mut self, entry: Entry<C>, now: Time) {
-        self.settle(entry, Self::offer, now);
+        if self.resetting.end(entry.slot()) {
+            self.settle(entry, Self::offer, now);
+        } else {
+            self.close(entry, Cause::Late, now);
+        }
     }
 
     /// This connection is not to be lent again. If the fault is the server's, neither is any other
     /// of its generation.
     pub fn invalidated(&mut self, entry: Entry<C>, fault: Fault, now: Time) {
-        if fault == Fault::Server {
-            self.suspected(entry.generation, now);
-        }
-        self.close(entry);
+        let cause = if self.resetting.end(entry.slot()) {
+            Cause::ResetFailed
+        } else {
+            Cause::Invalidated
+        };
+        self.discard(entry, fault, cause, now);
+    }
+
+    /// This connection is to be replaced when it comes back; until then it can be used
+    /// (SQLAlchemy's soft invalidation).
+    pub fn spent(&mut self, entry: &Entry<C>) {
+        let slot = self.slots.at_mut(entry.slot());
+        (slot.expires, slot.is_plain) = (Time::START, false);
+    }
+
+    /// A connection leaves the pool for good, with whoever has it. Its place is free.
+    pub fn detached(&mut self, entry: Entry<C>, now: Time) -> C {
+        self.alive -= self.if_current(entry.generation());
+        self.vacate(entry.slot());
+        self.attend(now);
+        entry.connection
     }
 
     /// A connection of `generation` met a dead server: starts a new generation, unless one was
-    /// started since that connection was opened.
-    pub fn suspected(&mut self, generation: Generation, now: Time) {
-        if generation == self.generation {
+    /// started since that connection was opened. True if it did.
+    pub fn suspected(&mut self, generation: Generation, now: Time) -> bool {
+        let is_current = generation == self.generation;
+        if is_current {
             self.recreate(now);
         }
+        is_current
     }
 
     /// Starts a new generation: what is idle is closed now, what is out when it comes back.
     pub fn recreate(&mut self, now: Time) {
+        while let Some(entry) = self.take_idle() {
+            self.close(entry, Cause::Superseded, now);
+        }
+        self.supersede();
+        self.attend(now);
+    }
+
+    /// As `recreate`, but what is idle is handed to the caller instead of being closed.
+    pub fn forget(&mut self, now: Time) -> Vec<C> {
+        let idle = self.slots.take_all();
+        self.supersede();
+        let forgotten = idle.into_iter().map(|entry| self.detached(entry, now));
+        let forgotten = forgotten.collect();
+        self.attend(now);
+        forgotten
+    }
+
+    fn supersede(&mut self) {
         self.generation.0 += 1;
         self.alive = 0;
-        (self.connecting, self.pinging) = Default::default();
-        while let Some(entry) = self.idle.pop_front() {
-            self.close(entry);
+        self.connecting.supersede();
+        self.pinging.supersede();
+        for slot in self.slots.iter_mut() {
+            slot.is_plain = false;
         }
-        self.attend(now);
     }
 
-    /// A connection was opened.
-    pub fn connected(&mut self, permit: Permit, connection: C, now: Time) {
-        let Permit { slot, generation } = permit;
-        self.attended(generation, |machine| &mut machine.connecting);
-        (self.outage, self.last_connect_error) = (None, None);
-        self.alive += self.if_current(generation);
-        let entry = Entry {
-            connection,
-            slot,
-            generation,
-            opened: now,
-        };
-        self.settle(entry, Self::serve, now);
-    }
-
-    /// A connection could not be opened. If that is permanent, the first in line is told; if it is
-    /// transient, all wait on, for `outage_grace`.
-    pub fn connect_failed(&mut self, permit: Permit, error: E, fault: ConnectFault, now: Time) {
-        self.attended(permit.generation, |machine| &mut machine.connecting);
-        self.slots.vacate(permit.slot);
-        self.last_connect_error = Some((error.clone(), now));
-        match fault {
-            ConnectFault::Permanent => {
-                self.outage = None;
-                self.refuse_first(Refusal::Connect(error));
-            }
-            ConnectFault::Transient => self.outage_continues(now),
+    /// Whose answer is there, if that is what is to be done next: the commonest action of all.
+    pub fn next_waker(&mut self) -> Option<Waker> {
+        let is_wake = matches!(self.actions.front(), Some(Action::Wake(_)));
+        match is_wake.then(|| self.actions.pop_front()).flatten() {
+            Some(Action::Wake(waker)) => Some(waker),
+            _ => None,
         }
-        self.attend(now);
     }
 
-    /// A sign of life came.
-    pub fn pinged(&mut self, entry: Entry<C>, now: Time) {
-        self.attended(entry.generation, |machine| &mut machine.pinging);
-        self.settle(entry, Self::serve, now);
-    }
-
-    /// None came. A disconnect is nobody's error: the next connection is tried. Anything else is
-    /// told to the first in line.
-    pub fn ping_failed(&mut self, entry: Entry<C>, error: E, fault: Fault, now: Time) {
-        self.attended(entry.generation, |machine| &mut machine.pinging);
-        if !fault.is_disconnect() {
-            self.refuse_first(Refusal::Ping(error));
-        }
-        self.invalidated(entry, fault, now);
-        self.attend(now);
-    }
-
-    /// A connection is closed, and its slot vacant.
-    pub fn closed(&mut self, closing: &Closing, now: Time) {
-        self.slots.vacate(closing.slot);
-        self.attend(now);
+    /// Whether anything is to be done next.
+    #[inline]
+    pub fn has_action(&self) -> bool {
+        !self.actions.is_empty()
     }
 
     /// What is to be done next, if anything. Ask until it is `None` after every call that changes
     /// the machine.
+    #[inline]
     pub fn next_action(&mut self) -> Option<Action<C>> {
         self.actions.pop_front()
-    }
-
-    /// Whether what a caller asks for depends on the time right now. If not, any time will do for
-    /// all but the reports of what came of an action, and nobody needs to read a clock.
-    pub fn needs_time(&self) -> bool {
-        self.options.recycle.is_some() || self.outage.is_some()
     }
 
     /// The pool's numbers.
@@ -276,9 +484,24 @@ impl<C, E: Clone> Machine<C, E> {
         Status::of(self)
     }
 
+    /// The pool's numbers, and what it has counted.
+    pub fn snapshot(&self, now: Time) -> Snapshot {
+        Snapshot::of(self, now)
+    }
+
     /// What the first in line is waiting for.
     pub fn phase(&self) -> Phase {
         Phase::of(self)
+    }
+
+    /// Who has a connection.
+    pub fn holders(&self) -> impl Iterator<Item = &Holder> {
+        self.slots.holders()
+    }
+
+    /// Who has had a connection for the longest time.
+    pub fn oldest_holder(&self) -> Option<&Holder> {
+        self.slots.holders().min_by_key(|holder| holder.number)
     }
 
     /// The current generation.
@@ -296,163 +519,36 @@ impl<C, E: Clone> Machine<C, E> {
         self.last_connect_error.as_ref()
     }
 
-    /// Gives whoever waits what there is: idle connections first, then permits to open one. A
-    /// connect may take as long as the server likes, so it is no reason to let a connection rest.
-    fn attend(&mut self, now: Time) {
-        while self.waiters.waiting() > self.pinging.callers()
-            && let Some(entry) = self.next_idle(now)
-        {
-            self.offer(entry);
-        }
-        while self.waiters.waiting() > self.pinging.callers() + self.connecting.callers() {
-            if !self.start_connect() {
-                return;
-            }
-        }
-        let outage = self.outage.as_ref();
-        if outage.is_some_and(|outage| outage.is_suffered(now, self.options.outage_grace)) {
-            let _one_is_enough = self.start_connect();
-        }
-    }
-
-    /// An attempt has ended; those of an older generation are not counted any more.
-    fn attended(&mut self, generation: Generation, what: fn(&mut Self) -> &mut Attention) {
-        if generation == self.generation {
-            what(self).end();
-        }
-    }
-
-    /// Whether there is an attempt to wait for.
-    fn is_connecting(&self) -> bool {
-        self.slots.count(Slot::Connecting) > self.connecting.overdue()
+    pub(crate) fn checked_out(&self) -> usize {
+        let work = [
+            &self.connecting,
+            &self.pinging,
+            &self.resetting,
+            &self.closing,
+        ];
+        let at_work: usize = work.into_iter().map(Attempts::len).sum();
+        self.slots.occupied() - self.slots.idle() - at_work
     }
 
     fn if_current(&self, generation: Generation) -> usize {
         usize::from(generation == self.generation)
     }
 
-    /// In an outage there is one attempt at a time for the whole pool.
-    fn start_connect(&mut self) -> bool {
-        if self.outage.is_some() && self.is_connecting() {
-            return false;
-        }
-        let Some(slot) = self.slots.occupy() else {
-            return false;
-        };
-        let permit = Permit {
-            slot,
-            generation: self.generation,
-        };
-        self.connecting.begin();
-        let not_before = self
-            .outage
-            .as_ref()
-            .map_or(Time::START, Outage::next_attempt);
-        self.actions
-            .push_back(Action::Connect { permit, not_before });
-        true
-    }
-
-    fn next_idle(&mut self, now: Time) -> Option<Entry<C>> {
-        loop {
-            let next = if self.options.use_lifo {
-                self.idle.pop_back()
-            } else {
-                self.idle.pop_front()
-            };
-            let entry = next?;
-            if self.is_fit(&entry, now) {
-                return Some(entry);
-            }
-            self.close(entry);
-        }
-    }
-
-    fn is_fit(&self, entry: &Entry<C>, now: Time) -> bool {
-        let too_old = |limit| now.since(entry.opened) > limit;
-        entry.generation == self.generation && !self.options.recycle.is_some_and(too_old)
-    }
-
-    /// Passes a connection on if it is fit, else closes it.
-    fn settle(&mut self, entry: Entry<C>, pass_on: fn(&mut Self, Entry<C>), now: Time) {
-        if self.is_fit(&entry, now) {
-            pass_on(self, entry);
-        } else {
-            self.close(entry);
-        }
-        self.attend(now);
-    }
-
-    /// To whoever waits, after a ping if one is asked for.
-    fn offer(&mut self, entry: Entry<C>) {
-        if self.options.pre_ping && self.waiters.waiting() > 0 {
-            self.slots.set(entry.slot, Slot::Checking);
-            self.pinging.begin();
-            self.actions.push_back(Action::Ping(entry));
-        } else {
-            self.serve(entry);
-        }
-    }
-
-    /// To the first in line, or to rest.
-    fn serve(&mut self, entry: Entry<C>) {
-        self.slots.set(entry.slot, Slot::Leased);
-        match self.waiters.answer_first(Ok(entry)) {
-            Ok(waker) => self.actions.extend(waker.map(Action::Wake)),
-            Err(unanswered) => unanswered.into_iter().for_each(|entry| self.rest(entry)),
-        }
-    }
-
-    fn rest(&mut self, entry: Entry<C>) {
-        if self.idle.len() >= self.options.capacity.kept() {
-            self.close(entry);
-        } else {
-            self.slots.set(entry.slot, Slot::Idle);
-            self.idle.push_back(entry);
-        }
-    }
-
-    fn close(&mut self, entry: Entry<C>) {
-        self.alive -= self.if_current(entry.generation);
-        self.slots.set(entry.slot, Slot::Closing);
-        self.actions.push_back(Action::Close(
-            Closing { slot: entry.slot },
-            entry.connection,
-        ));
-    }
-
-    fn refuse_first(&mut self, refusal: Refusal<E>) {
-        // Nobody waits any more: the error stands in `last_connect_error`.
-        if let Ok(waker) = self.waiters.answer_first(Err(refusal)) {
-            self.actions.extend(waker.map(Action::Wake));
-        }
-    }
-
-    fn outage_continues(&mut self, now: Time) {
-        // Knuth's MMIX generator; its low bits are poor.
-        self.jitter = self
-            .jitter
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1);
-        let jitter = self.jitter >> 33;
-        let suffered = self.waiters.waiting() > 0;
-        let outage = self.outage.get_or_insert_with(|| Outage::began(now));
-        outage.attempt_failed(now, jitter);
-        if suffered {
-            outage.wanted(now);
-        }
-        while self.waiters.waiting() > 0
-            && let Some(refusal) = self.hopeless(now)
-        {
-            self.refuse_first(refusal);
-        }
-    }
-
-    /// Set once an outage has outlasted its grace and no connection is left that could come back.
-    fn hopeless(&self, now: Time) -> Option<Refusal<E>> {
-        let outage = self.outage.as_ref()?;
-        let (error, at) = self.last_connect_error.as_ref()?;
-        let over = self.alive == 0 && outage.age(now) >= self.options.outage_grace;
-        over.then(|| Refusal::Outage(error.clone(), *at))
+    /// Brings the short cuts up to date with the rest of the state.
+    fn refresh(&mut self) {
+        let options = &self.options;
+        let is_open = !self.is_suspended && !self.is_closed;
+        let pings_always = options.pre_ping && options.ping_after_idle.is_none();
+        let asks_nothing = !pings_always && options.min_idle == 0 && !options.class.lends_once();
+        let lends = is_open && asks_nothing && self.outage.is_none() && !self.is_awaited;
+        let rests = !self.is_closed
+            && !self.is_heard
+            && self.waiters.waiting() == 0
+            && self.slots.occupied() <= self.limits.kept
+            && !options.reset_always
+            && !options.measure_use;
+        let is_timed = options.need_time();
+        (self.lends_plainly, self.lends_by_age) = (lends && !is_timed, lends && is_timed);
+        (self.rests_plainly, self.rests_by_age) = (rests && !is_timed, rests && is_timed);
     }
 }

@@ -1,35 +1,70 @@
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
 use core::task::Waker;
+
+use super::{holder::Borrower, time::Time};
 
 /// One caller's place in the queue. It is worth one answer: collect it, or withdraw.
 #[derive(Clone, Debug)]
 #[must_use = "a ticket that is dropped takes a connection and never returns it"]
-pub struct Ticket(u64);
-
-#[derive(Clone, Debug)]
-enum Place {
-    Waiting(Option<Waker>),
-    /// Left the queue before it was served.
-    Left,
+pub struct Ticket {
+    place: u32,
+    number: u64,
 }
 
-/// The queue: first come, first served. `A` is what a caller waits for.
+/// No place: the end of the queue, or of the list of free places.
+const NONE: u32 = u32::MAX;
+
+#[derive(Clone, Debug)]
+struct Place<A> {
+    number: u64,
+    /// The neighbours in the queue, while in it; `next` of a free place is the next free one.
+    previous: u32,
+    next: u32,
+    since: Time,
+    /// When its patience is over.
+    deadline: Time,
+    borrower: Borrower,
+    waker: Option<Waker>,
+    state: State<A>,
+}
+
+#[derive(Clone, Debug)]
+enum State<A> {
+    /// Nobody's. → Waiting
+    Free,
+    /// In the queue. → Answered, Free
+    Waiting,
+    /// Out of the queue, not collected. → Free
+    Answered(A),
+}
+
+/// The queue: first come, first served. `A` is what a caller waits for. A doubly linked list in a
+/// vector, so that whoever leaves costs the same wherever it stands.
 #[derive(Clone, Debug)]
 pub(super) struct Waiters<A> {
-    /// Ordered by ticket number, because numbers are given in order.
-    queue: VecDeque<(u64, Place)>,
+    places: Vec<Place<A>>,
+    first: u32,
+    last: u32,
+    free: u32,
     waiting: usize,
-    answers: BTreeMap<u64, A>,
-    next: u64,
+    next_number: u64,
+}
+
+/// Who has just left the queue with an answer.
+pub(super) struct Served {
+    pub(super) waker: Option<Waker>,
+    pub(super) since: Time,
 }
 
 impl<A> Waiters<A> {
     pub(super) fn new() -> Self {
         Self {
-            queue: VecDeque::new(),
+            places: Vec::new(),
+            first: NONE,
+            last: NONE,
+            free: NONE,
             waiting: 0,
-            answers: BTreeMap::new(),
-            next: 0,
+            next_number: 0,
         }
     }
 
@@ -38,64 +73,143 @@ impl<A> Waiters<A> {
         self.waiting
     }
 
-    pub(super) fn join(&mut self) -> Ticket {
-        let number = self.next;
-        self.next += 1;
-        self.queue.push_back((number, Place::Waiting(None)));
+    /// Since when the first in line waits.
+    pub(super) fn oldest(&self) -> Option<Time> {
+        self.places
+            .get(self.first as usize)
+            .map(|place| place.since)
+    }
+
+    /// For whom the first in line waits.
+    pub(super) fn first(&self) -> Option<Borrower> {
+        let first = self.places.get(self.first as usize)?;
+        Some(first.borrower)
+    }
+
+    /// When the first patience is over; and whose is over by then, to be answered.
+    pub(super) fn expire(
+        &mut self,
+        now: Time,
+        mut answer: impl FnMut() -> A,
+    ) -> (Vec<Option<Waker>>, Time) {
+        let mut wakers = Vec::new();
+        let mut next = Time::NEVER;
+        let mut at = self.first;
+        while let Some(place) = self.places.get_mut(at as usize) {
+            let (this, following) = (at, place.next);
+            if place.deadline <= now {
+                place.state = State::Answered(answer());
+                wakers.push(place.waker.take());
+                self.unlink(this);
+            } else {
+                next = next.min(place.deadline);
+            }
+            at = following;
+        }
+        (wakers, next)
+    }
+
+    pub(super) fn join(&mut self, borrower: Borrower, now: Time, deadline: Time) -> Ticket {
+        let number = self.next_number;
+        self.next_number += 1;
+        let place = self.occupy(Place {
+            number,
+            previous: self.last,
+            next: NONE,
+            since: now,
+            deadline,
+            borrower,
+            waker: None,
+            state: State::Waiting,
+        });
+        match self.places.get_mut(self.last as usize) {
+            Some(last) => last.next = place,
+            None => self.first = place,
+        }
+        self.last = place;
         self.waiting += 1;
-        Ticket(number)
+        Ticket { place, number }
     }
 
     /// Answers the first in line; gives back the answer when nobody waits.
-    pub(super) fn answer_first(&mut self, answer: A) -> Result<Option<Waker>, A> {
-        while let Some((number, place)) = self.queue.pop_front() {
-            if let Place::Waiting(waker) = place {
-                self.waiting -= 1;
-                self.answers.insert(number, answer);
-                return Ok(waker);
-            }
+    pub(super) fn answer_first(&mut self, answer: A) -> Result<Served, A> {
+        let first = self.first;
+        if first == NONE {
+            return Err(answer);
         }
-        Err(answer)
+        self.unlink(first);
+        let place = &mut self.places[first as usize];
+        place.state = State::Answered(answer);
+        Ok(Served {
+            waker: place.waker.take(),
+            since: place.since,
+        })
     }
 
-    /// The answer, if it is there; else `waker` is kept, to be woken when it is.
-    pub(super) fn collect(&mut self, ticket: &Ticket, waker: &Waker) -> Option<A> {
-        let answer = self.answers.remove(&ticket.0);
-        if answer.is_none()
-            && let Some(Place::Waiting(kept)) = self.place(ticket)
-        {
-            match kept {
-                Some(kept) => kept.clone_from(waker),
-                None => *kept = Some(waker.clone()),
-            }
+    /// The answer, if it is there; else `waker` is kept, to be woken when it is. A waker that is not
+    /// needed (any more) is left in its place, to be dropped by the caller.
+    pub(super) fn collect(&mut self, ticket: &Ticket, waker: &mut Option<Waker>) -> Option<A> {
+        let place = self.place(ticket)?;
+        if matches!(place.state, State::Waiting) {
+            core::mem::swap(&mut place.waker, waker);
+            return None;
         }
-        answer
+        self.vacate(ticket.place)
     }
 
     /// Leaves the queue; an answer that was already there is given back.
-    pub(super) fn leave(&mut self, ticket: &Ticket) -> Option<A> {
-        if let Some(place @ Place::Waiting(_)) = self.place(ticket) {
-            *place = Place::Left;
-            self.waiting -= 1;
-            self.sweep();
+    pub(super) fn leave(&mut self, ticket: &Ticket) -> (Option<A>, Option<Waker>) {
+        let Some(place) = self.place(ticket) else {
+            return (None, None);
+        };
+        let waker = place.waker.take();
+        if matches!(place.state, State::Waiting) {
+            self.unlink(ticket.place);
         }
-        self.answers.remove(&ticket.0)
+        (self.vacate(ticket.place), waker)
     }
 
-    fn place(&mut self, ticket: &Ticket) -> Option<&mut Place> {
-        let at = self
-            .queue
-            .binary_search_by_key(&ticket.0, |(number, _)| *number)
-            .ok()?;
-        self.queue.get_mut(at).map(|(_, place)| place)
+    fn place(&mut self, ticket: &Ticket) -> Option<&mut Place<A>> {
+        let place = self.places.get_mut(ticket.place as usize)?;
+        (place.number == ticket.number && !matches!(place.state, State::Free)).then_some(place)
     }
 
-    /// Keeps the places of those who left fewer than those of who waits, at constant cost for each
-    /// who leaves.
-    fn sweep(&mut self) {
-        if self.queue.len() > 2 * self.waiting {
-            self.queue
-                .retain(|(_, place)| matches!(place, Place::Waiting(_)));
+    fn occupy(&mut self, new: Place<A>) -> u32 {
+        match self.places.get_mut(self.free as usize) {
+            Some(place) => {
+                let at = self.free;
+                self.free = place.next;
+                *place = new;
+                at
+            }
+            None => {
+                self.places.push(new);
+                u32::try_from(self.places.len() - 1).expect("fewer callers than 2^32 wait")
+            }
+        }
+    }
+
+    fn unlink(&mut self, at: u32) {
+        let Place { previous, next, .. } = self.places[at as usize];
+        match self.places.get_mut(previous as usize) {
+            Some(previous) => previous.next = next,
+            None => self.first = next,
+        }
+        match self.places.get_mut(next as usize) {
+            Some(next) => next.previous = previous,
+            None => self.last = previous,
+        }
+        self.waiting -= 1;
+    }
+
+    fn vacate(&mut self, at: u32) -> Option<A> {
+        let free = self.free;
+        self.free = at;
+        let place = &mut self.places[at as usize];
+        place.next = free;
+        match core::mem::replace(&mut place.state, State::Free) {
+            State::Answered(answer) => Some(answer),
+            State::Waiting | State::Free => None,
         }
     }
 }

@@ -1,0 +1,325 @@
+use std::{
+    error::Error,
+    fmt,
+    ops::{Deref, DerefMut},
+    sync::{Arc, mpsc},
+};
+
+use crate::{
+    connector::Connector,
+    crew::Threads,
+    detached::Detached,
+    held::{Finalizer, Held, HeldEntry, Reason},
+    hook::{Answer, BoxFuture, HookError},
+    info::Info,
+    job::{Debt, Job},
+    listeners::{Event, RETURN},
+    machine::{Fault, Generation, Residue, SlotId},
+    panics::shielded,
+    park::block_on,
+    runtime::{Runtime, Work},
+    shared::{PoolMachine, Shared, leave_alone},
+    sync::Guard,
+    work::{at_once, give_back},
+};
+
+/// A checkout: a connection that returns to its pool when this is dropped.
+///
+/// The return does not talk to the server if the connector proves that no transaction is open. Else
+/// the ROLLBACK is sent in the pool's background; a lease of the blocking face waits for it, so that
+/// whoever comes next finds the locks gone, for at most `reset_timeout`. Dropping a lease needs no
+/// runtime and never panics.
+#[must_use = "a lease that is dropped returns its connection at once"]
+pub struct Lease<K: Connector, R: Runtime = Threads> {
+    shared: Arc<Shared<K, R>>,
+    entry: Option<HeldEntry<K, R>>,
+    /// Whether the drop waits for the reset.
+    waits: bool,
+}
+
+const PRESENT: &str = "only what takes the lease apart takes its entry";
+
+impl<K: Connector, R: Runtime> Lease<K, R> {
+    #[inline]
+    pub(crate) fn new(shared: &Arc<Shared<K, R>>, entry: HeldEntry<K, R>, waits: bool) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            entry: Some(entry),
+            waits,
+        }
+    }
+
+    fn entry(&self) -> &HeldEntry<K, R> {
+        self.entry.as_ref().expect(PRESENT)
+    }
+
+    fn entry_mut(&mut self) -> &mut HeldEntry<K, R> {
+        self.entry.as_mut().expect(PRESENT)
+    }
+
+    fn take(&mut self) -> HeldEntry<K, R> {
+        self.entry.take().expect(PRESENT)
+    }
+
+    /// The generation of this connection.
+    pub fn generation(&self) -> Generation {
+        self.entry().generation()
+    }
+
+    /// The slot that this connection was opened in.
+    pub fn slot(&self) -> SlotId {
+        self.entry().slot()
+    }
+
+    /// What is kept beside this connection; it is gone when the connection is.
+    pub fn info(&mut self) -> &mut Info {
+        &mut self.entry_mut().connection.info
+    }
+
+    /// What is kept beside this connection's slot, whatever is connected in it.
+    pub fn record_info(&mut self) -> &mut Info {
+        &mut self.entry_mut().connection.record_info
+    }
+
+    /// Has something done with the connection on its return, after the reset and before anybody else
+    /// gets it; what was asked for last is done first. Not done if the connection is lost. If it
+    /// fails, the connection is closed.
+    pub fn at_return<F>(&mut self, undo: F)
+    where
+        F: FnOnce(&mut K::Connection) -> Result<(), HookError> + Send + 'static,
+    {
+        let finalizer: Finalizer<K::Connection> =
+            Box::new(move |connection| Answer::Now(undo(connection)));
+        self.undo_at_return(finalizer);
+    }
+
+    /// As [`at_return`](Self::at_return), for what talks to an async driver.
+    pub fn at_return_async<F>(&mut self, undo: F)
+    where
+        F: for<'a> FnOnce(&'a mut K::Connection) -> BoxFuture<'a, Result<(), HookError>>
+            + Send
+            + 'static,
+    {
+        self.undo_at_return(Box::new(move |connection| Answer::Later(undo(connection))));
+        self.entry_mut().connection.awaits = true;
+    }
+
+    fn undo_at_return(&mut self, finalizer: Finalizer<K::Connection>) {
+        let shared = Arc::clone(&self.shared);
+        let entry = self.entry_mut();
+        entry.connection.finalizers.push(finalizer);
+        shared.enter(|machine| machine.is_special(entry));
+    }
+
+    /// Returns the connection as one that is not to be lent again, and with a fault of the server's
+    /// none of its generation. Its slot is free for the next as soon as it is closed. Does not block.
+    pub fn invalidate(self, fault: Fault) {
+        self.invalidate_for(fault, None);
+    }
+
+    /// As [`invalidate`](Self::invalidate); hooks are told the reason.
+    pub fn invalidate_because(self, fault: Fault, reason: impl Error + Send + Sync + 'static) {
+        self.invalidate_for(fault, Some(Arc::new(reason)));
+    }
+
+    fn invalidate_for(mut self, fault: Fault, reason: Option<Reason>) {
+        let mut entry = self.take();
+        if self.shared.is_foreign() {
+            return leave_alone(entry);
+        }
+        entry.connection.reason = reason;
+        entry.connection.owes_checkin = true;
+        let fault = fault.max(Fault::Connection);
+        self.shared
+            .report(|machine, now| machine.invalidated(entry, fault, now));
+    }
+
+    /// Has the connection replaced once it is returned; until then it can be used (SQLAlchemy's soft
+    /// invalidation). Does not block.
+    pub fn invalidate_soft(&mut self) {
+        self.soften(None);
+    }
+
+    /// As [`invalidate_soft`](Self::invalidate_soft); hooks are told the reason.
+    pub fn invalidate_soft_because(&mut self, reason: impl Error + Send + Sync + 'static) {
+        self.soften(Some(Arc::new(reason)));
+    }
+
+    fn soften(&mut self, reason: Option<Reason>) {
+        let shared = Arc::clone(&self.shared);
+        let entry = self.entry_mut();
+        entry.connection.reason = reason;
+        shared.enter(|machine| machine.spent(entry));
+        shared.notice(Event::SoftInvalidate, entry);
+    }
+
+    /// Takes the connection out of the pool for good; its place is free at once. Does not block.
+    pub fn detach(mut self) -> Detached<K, R> {
+        let mut entry = self.take();
+        let place = (entry.slot(), entry.generation());
+        let shared = Arc::clone(&self.shared);
+        let record_info = std::mem::take(&mut entry.connection.record_info);
+        shared.keep_record_info(place.0, record_info);
+        // What was to be undone for the pool's next user is nobody's business any more.
+        entry.connection.finalizers.clear();
+        let mut held = shared.report(|machine, now| machine.detached(entry, now));
+        block_on(shared.notify(Event::Detach, &mut held, place));
+        Detached::new(shared, held)
+    }
+}
+
+impl<K: Connector, R: Runtime> Deref for Lease<K, R> {
+    type Target = K::Connection;
+
+    #[inline]
+    fn deref(&self) -> &K::Connection {
+        &self.entry().connection.connection
+    }
+}
+
+impl<K: Connector, R: Runtime> DerefMut for Lease<K, R> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut K::Connection {
+        &mut self.entry_mut().connection.connection
+    }
+}
+
+impl<K: Connector, R: Runtime> Drop for Lease<K, R> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(entry) = self.entry.take() {
+            self.shared.take_back(entry, self.waits);
+        }
+    }
+}
+
+impl<K: Connector, R: Runtime> Shared<K, R> {
+    /// Calls the hooks of a notice here and now.
+    fn notice(&self, event: Event, entry: &mut HeldEntry<K, R>) {
+        let place = (entry.slot(), entry.generation());
+        block_on(self.notify(event, &mut entry.connection, place));
+    }
+
+    /// What almost every return comes to, or `rest_by_age`, or `take_back_slowly`.
+    #[inline]
+    fn take_back(self: &Arc<Self>, mut entry: HeldEntry<K, R>, waits: bool) {
+        let residue = self.residue(&mut entry.connection);
+        if residue == Residue::Clean
+            && let Some(mut machine) = self.try_lock()
+        {
+            match machine.rest_plainly(entry) {
+                None => return,
+                Some(entry) => return self.rest_by_age(machine, entry, waits),
+            }
+        }
+        self.take_back_slowly(entry, residue, waits);
+    }
+
+    #[inline(never)]
+    fn rest_by_age(
+        self: &Arc<Self>,
+        mut machine: Guard<'_, PoolMachine<K, R>>,
+        entry: HeldEntry<K, R>,
+        waits: bool,
+    ) {
+        let Some(entry) = machine.rest_by_age(entry) else {
+            return self.leave(machine);
+        };
+        if self.is_special(&entry) {
+            drop(machine);
+            return self.take_back_slowly(entry, Residue::Clean, waits);
+        }
+        let to_reset = machine.given_back(entry, Residue::Clean, &|| self.now());
+        self.leave(machine);
+        if let Some(entry) = to_reset {
+            self.return_in_background(entry, Residue::Clean, waits);
+        }
+    }
+
+    /// Whether anything is to be known or done before this connection is given back.
+    fn is_special(&self, entry: &HeldEntry<K, R>) -> bool {
+        let held = &entry.connection;
+        self.is_foreign()
+            || held.home.is_over()
+            || self.board.is_any_heard(RETURN)
+            || !held.finalizers.is_empty()
+    }
+
+    #[inline]
+    fn residue(&self, held: &mut Held<K, R>) -> Residue {
+        let residue = shielded(|| self.connector.residue(&mut held.connection));
+        residue.unwrap_or(Residue::Broken)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_back_slowly(self: &Arc<Self>, entry: HeldEntry<K, R>, residue: Residue, waits: bool) {
+        if self.is_foreign() {
+            return leave_alone(entry);
+        }
+        // Nothing is at rest that belongs to a runtime which is over, and no short cut leads there.
+        let residue = match entry.connection.home.is_over() {
+            true => Residue::Broken,
+            false => residue,
+        };
+        if self.board.is_any_heard(RETURN) || !entry.connection.finalizers.is_empty() {
+            return self.take_back_with_hooks(entry, residue, waits);
+        }
+        let to_reset = self.enter(|machine| machine.given_back(entry, residue, &|| self.now()));
+        if let Some(entry) = to_reset {
+            self.return_in_background(entry, residue, waits);
+        }
+    }
+
+    fn take_back_with_hooks(
+        self: &Arc<Self>,
+        mut entry: HeldEntry<K, R>,
+        residue: Residue,
+        waits: bool,
+    ) {
+        if residue == Residue::Broken {
+            entry.connection.owes_checkin = true;
+            let now = self.now();
+            let nothing = self.enter(|machine| machine.given_back(entry, residue, &now));
+            return debug_assert!(nothing.is_none(), "what is broken is not reset");
+        }
+        self.report(|machine, now| machine.held_back(&entry, now));
+        let awaits = self.board.is_any_awaited(RETURN) || entry.connection.awaits;
+        if awaits || self.is_to_be_reset(residue) {
+            return self.return_in_background(entry, residue, waits);
+        }
+        let job = Job::new(self, Debt::Return(entry));
+        let mut work: Work = Box::pin(give_back(job, residue));
+        let done = at_once(&mut work);
+        debug_assert!(done.is_some(), "nothing in it waits");
+    }
+
+    fn return_in_background(
+        self: &Arc<Self>,
+        entry: HeldEntry<K, R>,
+        residue: Residue,
+        waits: bool,
+    ) {
+        let home = Arc::clone(&entry.connection.home);
+        let work = give_back(Job::new(self, Debt::Return(entry)), residue);
+        if !waits {
+            return home.runtime.spawn(Box::pin(work));
+        }
+        let (done, finished) = mpsc::sync_channel::<()>(0);
+        home.runtime.spawn(Box::pin(async move {
+            let _dropped_at_the_end = done;
+            work.await;
+        }));
+        // Nothing is ever sent: the wait ends when the sender is dropped, or with the patience.
+        let _ended = finished.recv_timeout(self.options.reset_timeout);
+    }
+}
+
+impl<K: Connector, R: Runtime> fmt::Debug for Lease<K, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let generation = self.entry.as_ref().map(HeldEntry::<K, R>::generation);
+        f.debug_struct("Lease")
+            .field("generation", &generation)
+            .finish_non_exhaustive()
+    }
+}
