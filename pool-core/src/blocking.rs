@@ -10,7 +10,7 @@ use crate::{
     future,
     handle::{Closed, Handle},
     machine::{Borrower, Options, OptionsError},
-    park::{block_until, thread_mark},
+    park::{block_on, block_until, thread_mark},
     runtime::Runtime,
     shared::{PoolMachine, Shared},
     sync::Guard,
@@ -128,7 +128,7 @@ impl<K: Connector, R: Runtime> Pool<K, R> {
         self.0.shut_down();
         let pool = self.0.shared.live();
         let drained = pool.bounded(grace, self.0.drained());
-        let _in_time = block_until(drained, None, || {});
+        let _in_time = block_on(drained);
         self.0.closed()
     }
 }

@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker, ready},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use crate::{
@@ -16,7 +16,8 @@ use crate::{
     job::{Debt, Job},
     lease::Lease,
     listeners::{Event, Wait},
-    machine::{self, Borrower, Fault, Phase, Ticket},
+    machine::{self, Borrower, Fault, Phase, Ticket, Time},
+    now::now,
     panics::{shielded, survive},
     runtime::Runtime,
     shared::{Answer, PoolMachine, Refusal, Shared, own},
@@ -32,7 +33,7 @@ const FEW: usize = 16;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request {
     pub(crate) borrower: Borrower,
-    began: Instant,
+    began: Time,
     timeout: Duration,
 }
 
@@ -40,19 +41,21 @@ impl Request {
     pub(crate) fn new(borrower: Borrower, timeout: Duration) -> Self {
         Self {
             borrower,
-            began: Instant::now(),
+            began: now(),
             timeout,
         }
     }
 
-    /// When the time is up, unless that is beyond what the clock can tell.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.began.checked_add(self.timeout)
+    /// When the time is up.
+    pub(crate) fn deadline(&self) -> Time {
+        self.began + self.timeout
     }
 
-    fn left(&self, now: Instant) -> Duration {
-        self.timeout
-            .saturating_sub(now.saturating_duration_since(self.began))
+    fn left(&self, now: Time) -> Duration {
+        if now == self.began {
+            return self.timeout;
+        }
+        self.timeout.saturating_sub(now.since(self.began))
     }
 }
 
@@ -71,7 +74,7 @@ pub(crate) struct Admission<'a, K: Connector, R: Runtime> {
 
 enum Stage<'a, K: Connector, R: Runtime> {
     /// Nobody was asked yet. → Queued, Hooked
-    Asking(Instant),
+    Asking(Time),
     /// Waits for an answer. → Hooked
     Queued(Place<'a, K, R>),
     /// Hooks look at the connection. → Asking
@@ -89,12 +92,12 @@ impl<'a, K: Connector, R: Runtime> Admission<'a, K, R> {
     }
 
     /// Asks the machine; if there is no answer yet, it is to be waited for.
-    fn ask(&mut self, now: Instant, waker: &Waker) -> Option<Result<HeldEntry<K, R>, Refusal<K>>> {
+    fn ask(&mut self, now: Time, waker: &Waker) -> Option<Result<HeldEntry<K, R>, Refusal<K>>> {
         let (pool, request) = (self.pool, self.request);
         // Cloned before the lock is taken: it is the runtime's code.
         let mut waker = Some(waker.clone());
         let (answer, own) = pool.enter(|machine| {
-            let answer = begin(pool, machine, request, now);
+            let answer = begin(machine, request, now);
             let machine::Checkout::Queued(ticket) = &answer else {
                 return (answer, None);
             };
@@ -150,7 +153,7 @@ impl<'a, K: Connector, R: Runtime> Admission<'a, K, R> {
                     tracing::info!(target: "everpool::pool", "Reconnection attempts exhausted on checkout");
                     return Some(Err(CheckoutError::Rejected(error)));
                 }
-                self.stage = Stage::Asking(Instant::now());
+                self.stage = Stage::Asking(now());
                 None
             }
         }
@@ -189,13 +192,11 @@ impl<K: Connector, R: Runtime> Future for Admission<'_, K, R> {
 }
 
 fn begin<K: Connector, R: Runtime>(
-    pool: &Shared<K, R>,
     machine: &mut PoolMachine<K, R>,
     request: Request,
-    now: Instant,
+    now: Time,
 ) -> Answer<K, R> {
-    let clock = pool.time(now);
-    machine.checkout_within(request.left(now), request.borrower, &clock)
+    machine.checkout_within(request.left(now), request.borrower, &now)
 }
 
 /// Whoever waits for a connection while all are out, and has one itself, may wait for itself.
@@ -203,9 +204,12 @@ fn waits_for_itself<K: Connector, R>(
     machine: &PoolMachine<K, R>,
     borrower: Borrower,
 ) -> Option<&'static std::panic::Location<'static>> {
-    let is_full = machine.phase() == Phase::Queue && machine.checked_out() <= FEW;
-    let holder = is_full.then(|| own::<K, R>(machine, borrower)).flatten();
-    holder.map(|holder| holder.borrower.place)
+    // In a deadlock, whoever came first waits for itself; the others need not look.
+    let is_first = machine.waiting() == 1 && machine.checked_out() <= FEW;
+    if !is_first || machine.phase() != Phase::Queue {
+        return None;
+    }
+    own::<K, R>(machine, borrower).map(|holder| holder.borrower.place)
 }
 
 /// A place in the queue. Dropped, it is given up, and what was lent in this moment goes to the next.
@@ -213,7 +217,7 @@ struct Place<'a, K: Connector, R: Runtime> {
     pool: &'a Arc<Shared<K, R>>,
     /// Until the answer is collected.
     ticket: Option<Ticket>,
-    since: Instant,
+    since: Time,
 }
 
 impl<K: Connector, R: Runtime> Place<'_, K, R> {
@@ -237,7 +241,6 @@ impl<K: Connector, R: Runtime> Place<'_, K, R> {
 impl<K: Connector, R: Runtime> Drop for Place<'_, K, R> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
-            let now = || self.pool.now();
             let waker = self.pool.enter(|machine| machine.withdraw(&ticket, now));
             drop(waker);
         }
@@ -266,7 +269,7 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
         borrower: Borrower,
         waits: bool,
     ) -> Option<Lease<K, R>> {
-        let entry = machine.lend_by_age(borrower, &|| self.now())?;
+        let entry = machine.lend_by_age(borrower, &now)?;
         let lease = Lease::new(self, entry, waits);
         self.leave(machine);
         Some(lease)
@@ -290,10 +293,10 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
         &self,
         answer: &Result<HeldEntry<K, R>, Refusal<K>>,
         Borrower { place, .. }: Borrower,
-        since: Instant,
+        since: Time,
     ) {
         self.hear(|| {
-            let waited = since.elapsed();
+            let waited = now().since(since);
             match answer {
                 Err(Refusal::<K>::TimedOut(_)) => Wait::TimedOut { place, waited },
                 _ => Wait::Ended { place, waited },
@@ -312,7 +315,7 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
         };
         let place = (entry.slot(), entry.generation());
         let telling = survive(|| self.tell(Event::Checkout, &mut entry.connection, place));
-        let told = self.bounded(request.left(Instant::now()), telling).await;
+        let told = self.bounded(request.left(now()), telling).await;
         let Some(Debt::Return(mut entry)) = job.paid() else {
             unreachable!("nobody else pays")
         };

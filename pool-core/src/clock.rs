@@ -8,16 +8,16 @@ use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use crate::panics::shielded;
+use crate::{machine::Time, now::now, panics::shielded};
 
 /// For how long the thread waits for another appointment.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// When, and the how-manieth.
-type Key = (Instant, u64);
+type Key = (Time, u64);
 
 enum Appointment {
     Job(Box<dyn FnOnce() + Send>),
@@ -43,7 +43,7 @@ struct Face {
 
 impl Clock {
     /// Has a short job done at a time, by the clock's thread; never, if the clock is stopped before.
-    pub(crate) fn at(&self, when: Instant, job: impl FnOnce() + Send + 'static) {
+    pub(crate) fn at(&self, when: Time, job: impl FnOnce() + Send + 'static) {
         let _key = self.appoint(when, Appointment::Job(Box::new(job)));
     }
 
@@ -51,8 +51,7 @@ impl Clock {
     pub(crate) fn sleep(&self, duration: Duration) -> Sleep {
         Sleep {
             clock: self.clone(),
-            // A time beyond what the clock can tell does not come.
-            until: Instant::now().checked_add(duration),
+            until: now() + duration,
             appointed: None,
         }
     }
@@ -68,7 +67,7 @@ impl Clock {
         drop(forgotten);
     }
 
-    fn appoint(&self, when: Instant, appointment: Appointment) -> Key {
+    fn appoint(&self, when: Time, appointment: Appointment) -> Key {
         let mut face = self.0.lock();
         let key = (when, face.next);
         face.next += 1;
@@ -91,6 +90,10 @@ impl Clock {
     }
 
     fn start(&self) {
+        // In a model, time does not pass.
+        if cfg!(loom) {
+            return;
+        }
         let dial = Arc::clone(&self.0);
         let thread = thread::Builder::new().name("everpool-clock".into());
         if let Err(error) = thread.spawn(move || dial.run()) {
@@ -118,11 +121,11 @@ impl Dial {
     fn next(&self) -> Option<Appointment> {
         let mut face = self.lock();
         loop {
-            let now = Instant::now();
+            let now = now();
             let first = face.appointments.first_entry();
             let (wait, is_last) = match first {
                 Some(first) if first.key().0 <= now => return Some(first.remove()),
-                Some(first) => (first.key().0 - now, false),
+                Some(first) => (first.key().0.since(now), false),
                 None => (PATIENCE, true),
             };
             if face.is_stopped {
@@ -142,7 +145,7 @@ impl Dial {
 /// See [`Clock::sleep`]. Dropped, it costs the clock nothing any more.
 pub(crate) struct Sleep {
     clock: Clock,
-    until: Option<Instant>,
+    until: Time,
     appointed: Option<Key>,
 }
 
@@ -150,10 +153,8 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let Some(until) = self.until else {
-            return Poll::Pending;
-        };
-        if Instant::now() >= until {
+        let until = self.until;
+        if now() >= until {
             return Poll::Ready(());
         }
         self.cancel();

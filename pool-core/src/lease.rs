@@ -2,7 +2,7 @@ use std::{
     error::Error,
     fmt,
     ops::{Deref, DerefMut},
-    sync::{Arc, mpsc},
+    sync::Arc,
 };
 
 use crate::{
@@ -15,11 +15,12 @@ use crate::{
     job::{Debt, Job},
     listeners::{Event, RETURN},
     machine::{Fault, Generation, Residue, SlotId},
+    now::now,
     panics::shielded,
     park::block_on,
     runtime::{Runtime, Work},
     shared::{PoolMachine, Shared, leave_alone},
-    sync::Guard,
+    sync::{Guard, mpsc},
     work::{at_once, give_back},
 };
 
@@ -229,7 +230,7 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
             drop(machine);
             return self.take_back_slowly(entry, Residue::Clean, waits);
         }
-        let to_reset = machine.given_back(entry, Residue::Clean, &|| self.now());
+        let to_reset = machine.given_back(entry, Residue::Clean, &now);
         self.leave(machine);
         if let Some(entry) = to_reset {
             self.return_in_background(entry, Residue::Clean, waits);
@@ -265,7 +266,7 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
         if self.board.is_any_heard(RETURN) || !entry.connection.finalizers.is_empty() {
             return self.take_back_with_hooks(entry, residue, waits);
         }
-        let to_reset = self.enter(|machine| machine.given_back(entry, residue, &|| self.now()));
+        let to_reset = self.enter(|machine| machine.given_back(entry, residue, &now));
         if let Some(entry) = to_reset {
             self.return_in_background(entry, residue, waits);
         }
@@ -279,7 +280,7 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
     ) {
         if residue == Residue::Broken {
             entry.connection.owes_checkin = true;
-            let now = self.now();
+            let now = now();
             let nothing = self.enter(|machine| machine.given_back(entry, residue, &now));
             return debug_assert!(nothing.is_none(), "what is broken is not reset");
         }

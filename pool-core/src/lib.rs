@@ -85,6 +85,8 @@ mod lease;
 #[cfg(feature = "std")]
 mod listeners;
 #[cfg(feature = "std")]
+mod now;
+#[cfg(feature = "std")]
 mod panics;
 #[cfg(feature = "std")]
 mod park;

@@ -5,12 +5,14 @@ use std::{
     pin::pin,
     sync::Arc,
     task::{Context, Poll, Wake, Waker},
-    time::Instant,
 };
+
+use crate::{machine::Time, now::now};
 
 use crate::sync::{
     AtomicBool, Ordering,
     thread::{self, Thread},
+    thread_local,
 };
 
 /// For how many looks a thread that waits goes on before it sleeps: some microseconds, which is less
@@ -58,11 +60,11 @@ pub(crate) fn thread_mark() -> usize {
     MARK.with(|mark| std::ptr::from_ref(mark) as usize)
 }
 
-/// The future's output. At the deadline, `is_over` is called, which is to see to it that there is
+/// The future's output. At the deadline, if it comes, `is_over` is called, which is to see to it that there is
 /// one.
 pub(crate) fn block_until<F: Future>(
     future: F,
-    deadline: Option<Instant>,
+    deadline: Time,
     mut is_over: impl FnMut(),
 ) -> F::Output {
     let mut future = pin!(future);
@@ -81,13 +83,13 @@ pub(crate) fn block_until<F: Future>(
         if bell.rings_soon() {
             continue;
         }
-        let Some(at) = deadline else {
+        if deadline == Time::NEVER {
             thread::park();
             continue;
-        };
-        let left = at.saturating_duration_since(Instant::now());
+        }
+        let left = deadline.since(now());
         if left.is_zero() {
-            deadline = None;
+            deadline = Time::NEVER;
             is_over();
         } else {
             park_timeout(left);
@@ -108,5 +110,5 @@ fn park_timeout(_: std::time::Duration) {
 
 /// The future's output.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    block_until(future, None, || {})
+    block_until(future, Time::NEVER, || {})
 }

@@ -4,7 +4,6 @@ use std::{
     cell::Cell,
     sync::{Arc, OnceLock},
     task::Waker,
-    time::Instant,
 };
 
 use crate::{
@@ -18,9 +17,10 @@ use crate::{
     info::Info,
     listeners::Board,
     machine::{self, Borrower, Holder, Machine, Options, OptionsError, Phase, SlotId, Time},
+    now::now,
     panics::shielded,
     runtime::Runtime,
-    sync::{Guard, Lock},
+    sync::{Guard, Lock, thread_local},
 };
 
 pub(crate) type Failure<K> = Arc<ConnectFailure<<K as Connector>::Error>>;
@@ -32,7 +32,6 @@ pub(crate) struct Shared<K: Connector, R: Runtime> {
     machine: Lock<PoolMachine<K, R>>,
     /// How many forks this process was from the first, when the pool was made.
     fork: u32,
-    began: Instant,
     pub(crate) setting: Arc<Setting<K, R>>,
     /// What is kept beside slots that are vacant.
     record_infos: Lock<Vec<Option<Info>>>,
@@ -120,7 +119,6 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
         Ok(Arc::new(Self {
             machine: Lock::new(machine),
             fork: fork::generation(),
-            began: Instant::now(),
             setting,
             record_infos: Lock::default(),
             heir: OnceLock::new(),
@@ -185,7 +183,7 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
         self: &Arc<Self>,
         tell: impl FnOnce(&mut PoolMachine<K, R>, Time) -> T,
     ) -> T {
-        let now = self.now();
+        let now = now();
         self.enter(|machine| tell(machine, now))
     }
 
@@ -195,10 +193,10 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
     #[inline(never)]
     fn perform_all(self: &Arc<Self>) {
         let this = Arc::as_ptr(self) as usize;
-        if PERFORMING.get() == this {
+        if PERFORMING.with(Cell::get) == this {
             return;
         }
-        let outer = PERFORMING.replace(this);
+        let outer = PERFORMING.with(|by| by.replace(this));
         loop {
             // On a line of its own, so that the lock is not held below.
             let next = self.machine.lock().next_action();
@@ -207,22 +205,7 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
                 tracing::error!(target: "everpool::pool", "a runtime panicked in spawn");
             }
         }
-        PERFORMING.set(outer);
-    }
-
-    #[inline(never)]
-    pub(crate) fn now(&self) -> Time {
-        Time::after_start(self.began.elapsed())
-    }
-
-    /// What time it was then.
-    pub(crate) fn time(&self, then: Instant) -> Time {
-        Time::after_start(then.saturating_duration_since(self.began))
-    }
-
-    /// When, on the thread's clock.
-    pub(crate) fn instant(&self, time: Time) -> Option<Instant> {
-        self.began.checked_add(time.since(Time::START))
+        PERFORMING.with(|by| by.set(outer));
     }
 
     /// What is kept beside a slot, taken out of the store.
@@ -246,20 +229,23 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
         self: &Arc<Self>,
         refusal: Refusal<K>,
         borrower: Borrower,
-        began: Instant,
+        began: Time,
     ) -> CheckoutError<K::Error> {
         match refusal {
             machine::Refusal::Connect(failure) => CheckoutError::Connect(failure),
             machine::Refusal::Ping(failure) => CheckoutError::Ping(failure),
             machine::Refusal::Outage(failure, at) => CheckoutError::Outage(ConnectError {
                 failure,
-                age: self.now().since(at),
+                age: now().since(at),
             }),
             machine::Refusal::QueueFull => {
                 CheckoutError::QueueFull(self.enter(|machine| machine.status()))
             }
             machine::Refusal::InUse(holder) => CheckoutError::InUse {
-                by: holder.map(|holder| held_by(&holder, self.now())),
+                by: holder.map(|holder| HeldBy {
+                    place: holder.place,
+                    held: None,
+                }),
             },
             machine::Refusal::TimedOut(phase) => self.timed_out(phase, borrower, began),
             machine::Refusal::Closed => CheckoutError::Closed,
@@ -270,12 +256,12 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
         self: &Arc<Self>,
         phase: Phase,
         borrower: Borrower,
-        began: Instant,
+        began: Time,
     ) -> CheckoutError<K::Error> {
         CheckoutError::TimedOut(Box::new(self.report(|machine, now| {
             TimedOut {
                 phase,
-                waited: began.elapsed(),
+                waited: now.since(began),
                 status: machine.status(),
                 last_connect_error: machine.last_connect_error().map(|(failure, at)| {
                     ConnectError {
@@ -320,7 +306,7 @@ impl<K: Connector, R: Runtime> Drop for Shared<K, R> {
         if self.is_foreign() {
             return self.leave_alone();
         }
-        let now = self.now();
+        let now = now();
         for held in self.machine.get_mut().forget(now) {
             let setting = Arc::clone(&self.setting);
             let Held {

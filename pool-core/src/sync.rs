@@ -2,20 +2,24 @@
 
 #[cfg(not(loom))]
 pub(crate) use std::{
-    sync::atomic::{AtomicBool, AtomicU32, Ordering},
-    thread,
+    sync::{
+        atomic::{AtomicBool, AtomicU32, Ordering},
+        mpsc,
+    },
+    thread, thread_local,
 };
 
 #[cfg(loom)]
-pub(crate) use loom::{
-    sync::atomic::{AtomicBool, AtomicU32, Ordering},
-    thread,
+pub(crate) use {
+    loom::sync::atomic::{AtomicBool, AtomicU32, Ordering},
+    modelled::{mpsc, thread, thread_local},
 };
 
-#[cfg(loom)]
-use loom::sync as locks;
 #[cfg(not(loom))]
 use parking_lot as locks;
+
+#[cfg(loom)]
+use modelled as locks;
 
 pub(crate) use locks::MutexGuard as Guard;
 
@@ -30,28 +34,141 @@ impl<T> Lock<T> {
 
     #[inline]
     pub(crate) fn lock(&self) -> Guard<'_, T> {
-        #[cfg(loom)]
-        return self
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        #[cfg(not(loom))]
         self.0.lock()
     }
 
     #[inline]
     pub(crate) fn try_lock(&self) -> Option<Guard<'_, T>> {
-        #[cfg(loom)]
-        return self.0.try_lock().ok();
-        #[cfg(not(loom))]
         self.0.try_lock()
     }
-}
 
-#[cfg(not(loom))]
-impl<T> Lock<T> {
     /// Without a lock: nobody else has it.
     pub(crate) fn get_mut(&mut self) -> &mut T {
         self.0.get_mut()
     }
+}
+
+/// The model checker's, where it differs from what the pool uses.
+#[cfg(loom)]
+mod modelled {
+    use std::sync::PoisonError;
+
+    pub(crate) use loom::sync::MutexGuard;
+    use loom::sync::atomic::{AtomicBool, Ordering};
+
+    /// The checker has no other thread run between taking a lock and letting it go, unless something
+    /// is done there that others do too; so nobody would ever find it held.
+    #[derive(Debug, Default)]
+    pub(crate) struct Mutex<T> {
+        mutex: loom::sync::Mutex<T>,
+        touched: AtomicBool,
+    }
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self {
+                mutex: loom::sync::Mutex::new(value),
+                touched: AtomicBool::new(false),
+            }
+        }
+
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            let guard = self.mutex.lock();
+            self.touched.store(true, Ordering::Relaxed);
+            guard.unwrap_or_else(PoisonError::into_inner)
+        }
+
+        pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+            let _anything = self.touched.load(Ordering::Relaxed);
+            let guard = self.mutex.try_lock().ok()?;
+            self.touched.store(true, Ordering::Relaxed);
+            Some(guard)
+        }
+
+        pub(crate) fn get_mut(&mut self) -> &mut T {
+            let value = self.mutex.get_mut();
+            value.unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+
+    /// The checker's own `unpark` also wakes a thread that waits for a lock, and is forgotten by one
+    /// that gets a lock.
+    pub(crate) mod thread {
+        use std::sync::Arc;
+
+        use loom::sync::Notify;
+
+        loom::thread_local! {
+            static TOKEN: Arc<Notify> = Arc::new(Notify::new());
+        }
+
+        pub(crate) struct Thread(Arc<Notify>);
+
+        impl Thread {
+            pub(crate) fn unpark(&self) {
+                self.0.notify();
+            }
+        }
+
+        pub(crate) fn current() -> Thread {
+            Thread(TOKEN.with(Arc::clone))
+        }
+
+        pub(crate) fn park() {
+            TOKEN.with(Arc::clone).wait();
+        }
+    }
+
+    /// Channels of which only the end is heard.
+    pub(crate) mod mpsc {
+        use std::{sync::Arc, time::Duration};
+
+        use super::{AtomicBool, Ordering};
+
+        use loom::sync::Notify;
+
+        #[derive(Default)]
+        struct End {
+            has_come: AtomicBool,
+            bell: Notify,
+        }
+
+        pub(crate) struct SyncSender(Arc<End>);
+        pub(crate) struct Receiver(Arc<End>);
+
+        pub(crate) fn sync_channel<T>(_: usize) -> (SyncSender, Receiver) {
+            let end = Arc::default();
+            (SyncSender(Arc::clone(&end)), Receiver(end))
+        }
+
+        impl Drop for SyncSender {
+            fn drop(&mut self) {
+                self.0.has_come.store(true, Ordering::Release);
+                self.0.bell.notify();
+            }
+        }
+
+        impl Receiver {
+            /// Time does not pass in a model.
+            pub(crate) fn recv_timeout(&self, _: Duration) {
+                while !self.0.has_come.load(Ordering::Acquire) {
+                    self.0.bell.wait();
+                }
+            }
+        }
+    }
+
+    /// The checker's does not know of `const`.
+    macro_rules! modelled_local {
+        () => {};
+        ($(#[$note:meta])* static $name:ident: $type:ty = const { $value:expr }; $($rest:tt)*) => {
+            loom::thread_local! { $(#[$note])* static $name: $type = $value }
+            crate::sync::thread_local! { $($rest)* }
+        };
+        ($(#[$note:meta])* static $name:ident: $type:ty = $value:expr; $($rest:tt)*) => {
+            loom::thread_local! { $(#[$note])* static $name: $type = $value }
+            crate::sync::thread_local! { $($rest)* }
+        };
+    }
+    pub(crate) use modelled_local as thread_local;
 }

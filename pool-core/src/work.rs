@@ -18,6 +18,7 @@ use crate::{
     job::{Debt, Job},
     listeners::Event,
     machine::{Action, Cause, ConnectFault, Fault, Permit, ResetOnReturn, Residue, Time},
+    now::now,
     panics::{shielded, survive},
     runtime::{Runtime, Work},
     shared::{Shared, wake},
@@ -28,7 +29,7 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
         match action {
             Action::Wake(waker) => wake(waker),
             Action::TickAt(at) => self.at(at, Self::tick_now),
-            Action::Connect { permit, not_before } if not_before <= self.now() => {
+            Action::Connect { permit, not_before } if not_before <= now() => {
                 self.launch(permit);
             }
             Action::Connect { permit, not_before } => {
@@ -54,13 +55,11 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
     /// Later, unless the pool is gone by then.
     fn at(self: &Arc<Self>, time: Time, then: impl FnOnce(&Arc<Self>) + Send + 'static) {
         let pool: Weak<Self> = Arc::downgrade(self);
-        if let Some(when) = self.instant(time) {
-            self.clock.at(when, move || {
-                if let Some(pool) = pool.upgrade() {
-                    then(&pool);
-                }
-            });
-        }
+        self.clock.at(time, move || {
+            if let Some(pool) = pool.upgrade() {
+                then(&pool);
+            }
+        });
     }
 
     fn tick_now(this: &Arc<Self>) {

@@ -2,7 +2,7 @@ use core::{task::Waker, time::Duration};
 
 use super::{
     entry::{Closing, Entry, Permit},
-    holder::Holder,
+    holder::{Borrower, Holder},
     status::Phase,
     time::Time,
     waiters::Ticket,
@@ -56,7 +56,7 @@ pub enum Refusal<E> {
     /// As many as may wait are waiting (`max_waiting`).
     QueueFull,
     /// The pool may lend one connection at a time, and this is who has it, if it is lent already.
-    InUse(Option<Holder>),
+    InUse(Option<Borrower>),
     /// The caller's patience is over; what it waited for at the end.
     TimedOut(Phase),
     /// The pool is closed.

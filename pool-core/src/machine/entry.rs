@@ -33,7 +33,7 @@ pub(super) struct Seat(u64);
 
 impl Seat {
     pub(super) const fn new(slot: SlotId, generation: Generation) -> Self {
-        Self((generation.0 as u64) << 32 | slot.0 as u64)
+        Self(((generation.0 as u64) << 32) + slot.0 as u64)
     }
 
     #[inline]

@@ -35,6 +35,7 @@ use core::{task::Waker, time::Duration};
 mod action;
 mod attempts;
 mod connecting;
+mod cuts;
 mod entry;
 mod fault;
 mod histogram;
@@ -60,6 +61,7 @@ pub use time::{Clock, Time};
 pub use waiters::Ticket;
 
 use attempts::Attempts;
+use cuts::ShortCuts;
 use options::Limits;
 use outage::Outage;
 use slots::Slots;
@@ -79,15 +81,8 @@ pub struct Machine<C, E> {
     is_awaited: bool,
     /// Whether somebody wants to be asked about each return.
     is_heard: bool,
-    /// Whether a connection at rest can be lent with no question asked. This and the next three
-    /// follow from the rest of the state (`refresh`).
-    lends_plainly: bool,
-    /// Whether it can be lent with a look at its age.
-    lends_by_age: bool,
-    /// Whether a clean connection can be put to rest with no question asked.
-    rests_plainly: bool,
-    /// Whether it can be put to rest with a look at its age.
-    rests_by_age: bool,
+    /// Follows from the rest (`refresh`).
+    cuts: ShortCuts,
     /// When a connection at rest needs attention: to be closed, or pinged.
     rest_limit: Option<Span>,
     /// From which rest on a connection is pinged, if at all.
@@ -131,10 +126,7 @@ impl<C, E: Clone> Machine<C, E> {
             is_closed: false,
             is_awaited: false,
             is_heard: false,
-            lends_plainly: false,
-            lends_by_age: false,
-            rests_plainly: false,
-            rests_by_age: false,
+            cuts: ShortCuts::new(&options),
             rest_limit: options.rest_limit().map(Span::from),
             ping_after: options.ping_after().map(Span::from),
             generation: Generation::default(),
@@ -184,7 +176,7 @@ impl<C, E: Clone> Machine<C, E> {
     /// lent with no question asked, not even what time it is.
     #[inline(always)]
     pub fn lend_plainly(&mut self, borrower: Borrower) -> Option<Entry<C>> {
-        if !self.lends_plainly {
+        if !self.cuts.lends_plainly {
             return None;
         }
         let (entry, slot) = self.slots.take_first()?;
@@ -194,7 +186,7 @@ impl<C, E: Clone> Machine<C, E> {
 
     /// The next shortest cut: the same with one look at the clock.
     pub fn lend_by_age(&mut self, borrower: Borrower, clock: &impl Clock) -> Option<Entry<C>> {
-        if !self.lends_by_age {
+        if !self.cuts.lends_by_age {
             return None;
         }
         let entry = self.take_idle()?;
@@ -224,7 +216,9 @@ impl<C, E: Clone> Machine<C, E> {
         }
         let deadline = now + patience;
         let ticket = self.waiters.join(borrower, now, deadline);
-        self.refresh();
+        if self.waiters.waiting() == 1 {
+            self.refresh();
+        }
         self.tick_at(deadline);
         self.attend(now);
         Checkout::Queued(ticket)
@@ -249,7 +243,9 @@ impl<C, E: Clone> Machine<C, E> {
     /// Why nobody else may join the queue.
     fn no_admission(&self, now: Time) -> Option<Refusal<E>> {
         if self.options.class.lends_once() && self.checked_out() + self.waiters.waiting() > 0 {
-            return Some(Refusal::InUse(self.slots.holders().next().copied()));
+            return Some(Refusal::InUse(
+                self.slots.holders().next().map(|holder| holder.borrower),
+            ));
         }
         let is_probing = self.connecting.is_any_hopeful() || self.is_hanging();
         if is_probing && let Some(refusal) = self.hopeless(now) {
@@ -319,7 +315,7 @@ impl<C, E: Clone> Machine<C, E> {
     /// the caller, who says `given_back`.
     #[inline(always)]
     pub fn rest_plainly(&mut self, entry: Entry<C>) -> Option<Entry<C>> {
-        if !self.rests_plainly {
+        if !self.cuts.rests_plainly {
             return Some(entry);
         }
         self.slots.end_use(entry, self.options.use_lifo)
@@ -329,7 +325,7 @@ impl<C, E: Clone> Machine<C, E> {
     /// from the last look.
     pub fn rest_by_age(&mut self, entry: Entry<C>) -> Option<Entry<C>> {
         let (latest, slot) = (self.latest, self.slots.at_mut(entry.slot()));
-        if !self.rests_by_age || latest >= slot.expires {
+        if !self.cuts.rests_by_age || latest >= slot.expires {
             return Some(entry);
         }
         slot.rested = latest;
@@ -494,6 +490,11 @@ impl<C, E: Clone> Machine<C, E> {
         Phase::of(self)
     }
 
+    /// How many callers are in the queue.
+    pub fn waiting(&self) -> usize {
+        self.waiters.waiting()
+    }
+
     /// Who has a connection.
     pub fn holders(&self) -> impl Iterator<Item = &Holder> {
         self.slots.holders()
@@ -536,19 +537,12 @@ impl<C, E: Clone> Machine<C, E> {
 
     /// Brings the short cuts up to date with the rest of the state.
     fn refresh(&mut self) {
-        let options = &self.options;
-        let is_open = !self.is_suspended && !self.is_closed;
-        let pings_always = options.pre_ping && options.ping_after_idle.is_none();
-        let asks_nothing = !pings_always && options.min_idle == 0 && !options.class.lends_once();
-        let lends = is_open && asks_nothing && self.outage.is_none() && !self.is_awaited;
+        let lends =
+            !self.is_suspended && !self.is_closed && !self.is_awaited && self.outage.is_none();
         let rests = !self.is_closed
             && !self.is_heard
             && self.waiters.waiting() == 0
-            && self.slots.occupied() <= self.limits.kept
-            && !options.reset_always
-            && !options.measure_use;
-        let is_timed = options.need_time();
-        (self.lends_plainly, self.lends_by_age) = (lends && !is_timed, lends && is_timed);
-        (self.rests_plainly, self.rests_by_age) = (rests && !is_timed, rests && is_timed);
+            && self.slots.occupied() <= self.limits.kept;
+        self.cuts.update(lends, rests);
     }
 }

@@ -1,5 +1,7 @@
 //! What becomes of a connection: lent, at rest, pinged, closed.
 
+use core::task::Waker;
+
 use super::{
     Action, Borrower, Cause, Closing, Entry, Fault, Machine, PoolClass, Refusal, SlotId, Time,
     waiters::Served,
@@ -39,7 +41,7 @@ impl<C, E: Clone> Machine<C, E> {
     /// Gives whoever waits what there is: idle connections first, then permits to open one. A
     /// connect may take as long as the server likes, so it is no reason to let a connection rest.
     pub(super) fn attend(&mut self, now: Time) {
-        if self.is_suspended || self.is_closed {
+        if self.is_suspended || self.is_closed || self.is_content() {
             return;
         }
         while self.waiters.waiting() > self.pinging.callers()
@@ -54,6 +56,11 @@ impl<C, E: Clone> Machine<C, E> {
         }
         self.probe(now);
         self.replenish(now);
+    }
+
+    /// Nobody waits for anything.
+    fn is_content(&self) -> bool {
+        self.waiters.waiting() == 0 && self.outage.is_none() && self.options.min_idle == 0
     }
 
     /// Opens connections ahead of demand: no overflow, which would be closed again on return, and
@@ -188,8 +195,7 @@ impl<C, E: Clone> Machine<C, E> {
         self.lend(entry.slot(), borrower, now);
         if let Ok(Served { waker, since }) = self.waiters.answer_first(Ok(entry)) {
             self.tally.waits.record(now.since(since));
-            self.actions.extend(waker.map(Action::Wake));
-            self.refresh();
+            self.served(waker);
         }
     }
 
@@ -260,7 +266,16 @@ impl<C, E: Clone> Machine<C, E> {
     pub(super) fn refuse_first(&mut self, refusal: Refusal<E>) {
         // Nobody waits any more: the error stands in `last_connect_error`.
         if let Ok(Served { waker, .. }) = self.waiters.answer_first(Err(refusal)) {
-            self.actions.extend(waker.map(Action::Wake));
+            self.served(waker);
+        }
+    }
+
+    /// Somebody has an answer.
+    fn served(&mut self, waker: Option<Waker>) {
+        if let Some(waker) = waker {
+            self.actions.push_back(Action::Wake(waker));
+        }
+        if self.waiters.waiting() == 0 {
             self.refresh();
         }
     }

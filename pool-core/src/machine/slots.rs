@@ -222,9 +222,10 @@ impl<C> Slots<C> {
     }
 
     fn add(&mut self) -> SlotId {
-        let id = u32::try_from(self.slots.len()).ok().filter(|id| *id < NONE);
         self.slots.push(Slot::new(Tenancy::Vacant));
-        SlotId(id.expect("fewer connections than 2^32 are open"))
+        // So none is `NONE`.
+        let count = u32::try_from(self.slots.len());
+        SlotId(count.expect("fewer connections than 2^32 are open") - 1)
     }
 
     pub(super) fn vacate(&mut self, slot: SlotId) {

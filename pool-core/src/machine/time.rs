@@ -17,6 +17,11 @@ impl Time {
         Self(nanoseconds(elapsed))
     }
 
+    /// As [`after_start`](Self::after_start), in nanoseconds.
+    pub const fn after_nanoseconds(elapsed: u64) -> Self {
+        Self(elapsed)
+    }
+
     /// How long after `earlier` this is; zero if it is not after it.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))

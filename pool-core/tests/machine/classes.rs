@@ -121,7 +121,7 @@ fn a_second_checkout_in_an_assertion_pool_is_told_the_place_of_the_first() {
     pool.connected(permit, 1, Time::START);
     let entry = handed(&mut pool, &ticket);
     match refused(&mut pool, Time::START) {
-        Refusal::InUse(Some(holder)) => assert_eq!(holder.borrower, first),
+        Refusal::InUse(Some(holder)) => assert_eq!(holder, first),
         other => panic!("expected the holder, not {other:?}"),
     }
     given_back(&mut pool, entry, Time::START);

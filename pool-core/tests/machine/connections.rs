@@ -206,6 +206,24 @@ fn the_short_cuts_say_no_to_whatever_needs_a_second_thought() {
 }
 
 #[test]
+fn before_a_ping_nothing_is_asked_of_what_comes_back() {
+    let mut pool = pinging();
+    let entry = opened(&mut pool, 1, Time::START);
+    assert!(pool.rest_plainly(entry).is_none());
+}
+
+#[test]
+fn what_is_out_while_others_are_condemned_is_given_a_second_thought() {
+    let mut pool = pool_of(|_| {});
+    at_rest(&mut pool, [1, 2], Time::START);
+    let out = lent(&mut pool, Time::START);
+    pool.condemn(|_| false, Time::START);
+    let rested = lent(&mut pool, Time::START);
+    assert!(pool.rest_plainly(out).is_some());
+    assert!(pool.rest_plainly(rested).is_none());
+}
+
+#[test]
 fn who_gave_a_connection_back_does_not_hold_it_while_it_is_pinged() {
     let mut pool = pinging();
     at_rest(&mut pool, [1], Time::START);
@@ -238,6 +256,22 @@ fn whether_anything_is_to_be_done_can_be_asked_without_doing_it() {
 }
 
 #[test]
+fn a_waker_that_is_next_can_be_taken_alone() {
+    let mut pool = pool_of(|options| options.capacity = bounded(1, 0));
+    let entry = opened(&mut pool, 1, Time::START);
+    assert!(pool.next_waker().is_none(), "a tick is next");
+    while pool.next_action().is_some() {}
+    assert!(pool.next_waker().is_none());
+    let bell = bell();
+    let caller = queued(&mut pool, Time::START);
+    assert!(pool.collect(&caller, &mut Some(bell.clone())).is_none());
+    given_back(&mut pool, entry, Time::START);
+    let woken = pool.next_waker().expect("somebody was served");
+    assert!(woken.will_wake(&bell));
+    assert!(!pool.has_action());
+}
+
+#[test]
 fn a_connection_keeps_its_slot_and_generation_until_it_is_closed() {
     let mut pool = pool_of(|_| {});
     let _caller = queued(&mut pool, Time::START);
@@ -259,4 +293,34 @@ fn a_connection_keeps_its_slot_and_generation_until_it_is_closed() {
         panic!("it is old");
     };
     assert_eq!((closing.place(), closing.slot()), (before, before.0));
+}
+
+#[test]
+fn what_is_special_is_given_a_second_thought_when_it_comes_back() {
+    let mut pool = pool_of(|_| {});
+    at_rest(&mut pool, [1], Time::START);
+    let entry = lent(&mut pool, Time::START);
+    pool.is_special(&entry);
+    let entry = pool.rest_plainly(entry).expect("something is to be done");
+    given_back(&mut pool, entry, Time::START);
+    assert_eq!(pool.status().idle, 1);
+    let entry = lent(&mut pool, Time::START);
+    assert!(pool.rest_plainly(entry).is_none(), "it was done");
+}
+
+#[test]
+fn who_listens_to_checkouts_or_returns_is_asked_each_time() {
+    let mut pool = pool_of(|_| {});
+    at_rest(&mut pool, [1, 2], Time::START);
+    let mut asked = pool.clone();
+    asked.listened_to(true, false);
+    assert!(asked.lend_plainly(Borrower::here()).is_none());
+    let entry = lent(&mut asked, Time::START);
+    assert!(asked.rest_plainly(entry).is_none());
+
+    pool.listened_to(false, true);
+    let entry = pool.lend_plainly(Borrower::here()).expect("nobody asks");
+    let entry = pool.rest_plainly(entry).expect("somebody asks");
+    pool.listened_to(true, false);
+    assert!(pool.rest_plainly(entry).is_some(), "and still does");
 }

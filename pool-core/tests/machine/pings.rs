@@ -44,6 +44,16 @@ fn a_fresh_connection_is_not_pinged_and_one_at_rest_is_each_time() {
 }
 
 #[test]
+fn what_comes_back_to_nobody_is_not_pinged() {
+    let mut pool = pinging();
+    let entry = opened(&mut pool, 1, Time::START);
+    let entry = to_reset(&mut pool, entry, Time::START);
+    pool.was_reset(entry, Time::START);
+    nothing_to_do(&mut pool);
+    assert_eq!(pool.status().idle, 1);
+}
+
+#[test]
 fn a_ping_without_answer_renews_the_pool_and_the_caller_gets_a_fresh_connection() {
     let mut pool = pinging();
     for entry in [1, 2].map(|number| opened(&mut pool, number, Time::START)) {

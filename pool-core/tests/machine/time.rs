@@ -12,6 +12,7 @@ fn a_moment_before_another_is_no_time_after_it() {
 #[test]
 fn time_ends_and_does_not_begin_again() {
     assert_eq!(Time::after_start(Duration::MAX), Time::NEVER);
+    assert_eq!(Time::after_start(Duration::from_secs(1 << 40)), Time::NEVER);
     assert_eq!(at(1) + Duration::MAX, Time::NEVER);
     assert_eq!(Time::NEVER + millis(1), Time::NEVER);
     let last = Duration::from_nanos(u64::MAX);

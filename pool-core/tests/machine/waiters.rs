@@ -241,6 +241,9 @@ fn whose_patience_is_over_is_told_at_the_asked_tick_what_it_waited_for() {
     assert_eq!(tick_asked(&mut pool), Some(at(4_000)));
     let short = patient(&mut pool, millis(1_000), at(1_000));
     assert_eq!(tick_asked(&mut pool), Some(at(2_000)));
+    let same = patient(&mut pool, millis(1_000), at(1_000));
+    assert_eq!(tick_asked(&mut pool), None, "it is asked for");
+    pool.withdraw(&same, at(1_000));
     let endless = queued(&mut pool, at(1_000));
     assert!(pool.collect(&short, &mut Some(bell())).is_none());
     tick(&mut pool, at(1_999));

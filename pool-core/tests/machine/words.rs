@@ -189,11 +189,14 @@ pub(crate) fn transient(pool: &mut Pool, permit: Permit, now: Time) {
 /// Fails attempt after attempt from `START` on until `end`; says when the next may begin.
 pub(crate) fn outage_until(pool: &mut Pool, end: Time) -> (Permit, Time) {
     let (mut permit, mut now) = to_connect(pool);
-    while now < end {
+    for _ in 0..10_000 {
+        if now >= end {
+            return (permit, now);
+        }
         transient(pool, permit, now);
         (permit, now) = to_connect(pool);
     }
-    (permit, now)
+    panic!("too much haste")
 }
 
 struct Bell;

@@ -1,0 +1,563 @@
+//! The laws in every order in which two threads can meet, as far as so few preemptions lead.
+//!
+//! `RUSTFLAGS="--cfg loom" cargo test -p everpool-core --test loom --release`; with
+//! `LOOM_MAX_PREEMPTIONS` it goes further. Time does not pass here: whoever is not woken sleeps for
+//! ever, which loom calls a deadlock.
+#![cfg(loom)]
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use everpool_core::{
+    CheckoutError, ConnectFault, Connector, Fault, Options, ResetOnReturn, Residue, Runtime, Work,
+    blocking, future,
+    machine::Capacity,
+};
+use loom::{cell::Cell, future::block_on, model::Builder, thread};
+
+/// What loom calls a model: all its runs must go well.
+fn model(preemptions: usize, run: impl Fn() + Send + Sync + 'static) {
+    let runs = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&runs);
+    let mut builder = Builder::new();
+    builder.preemption_bound.get_or_insert(preemptions);
+    builder.max_branches = 10_000;
+    builder.check(move || {
+        counted.fetch_add(1, Relaxed);
+        run();
+    });
+    println!("{} runs", runs.load(Relaxed));
+}
+
+/// A connection. Loom sees to it that two threads do not use it at once, and that the one knows what
+/// the other has done.
+#[derive(Debug)]
+struct Numbered {
+    number: u32,
+    residue: Residue,
+    uses: Cell<u32>,
+}
+
+impl Numbered {
+    fn used(&self) {
+        self.uses.set(self.uses.get() + 1);
+    }
+}
+
+/// A driver that does not wait.
+#[derive(Debug, Default)]
+struct Ready {
+    opened: AtomicU32,
+    reset: AtomicU32,
+    closed: AtomicU32,
+}
+
+impl Connector for Ready {
+    type Connection = Numbered;
+    type Error = Infallible;
+
+    async fn connect(&self) -> Result<Numbered, Infallible> {
+        Ok(Numbered {
+            number: self.opened.fetch_add(1, Relaxed) + 1,
+            residue: Residue::Clean,
+            uses: Cell::new(0),
+        })
+    }
+
+    async fn ping(&self, connection: &mut Numbered) -> Result<(), Infallible> {
+        connection.used();
+        Ok(())
+    }
+
+    async fn reset(&self, connection: &mut Numbered, _: ResetOnReturn) -> Result<(), Infallible> {
+        connection.used();
+        connection.residue = Residue::Clean;
+        self.reset.fetch_add(1, Relaxed);
+        Ok(())
+    }
+
+    async fn close(&self, connection: Numbered) {
+        connection.used();
+        self.closed.fetch_add(1, Relaxed);
+    }
+
+    fn residue(&self, connection: &mut Numbered) -> Residue {
+        connection.residue
+    }
+
+    fn fault(&self, error: &Infallible, _: &mut Numbered) -> Fault {
+        match *error {}
+    }
+
+    fn connect_fault(&self, error: &Infallible) -> ConnectFault {
+        match *error {}
+    }
+}
+
+/// Work is done by whoever asks for it.
+#[derive(Clone, Debug)]
+struct Here;
+
+impl Runtime for Here {
+    const IS_LASTING: bool = true;
+
+    fn current(&self) -> Option<Self> {
+        Some(Self)
+    }
+
+    fn is_same(&self, _: &Self) -> bool {
+        true
+    }
+
+    fn spawn(&self, work: Work) {
+        block_on(work);
+    }
+}
+
+/// Each piece of work has a thread.
+#[derive(Clone, Debug)]
+struct Aside<const LASTS: bool>;
+
+impl<const LASTS: bool> Runtime for Aside<LASTS> {
+    const IS_LASTING: bool = LASTS;
+
+    fn current(&self) -> Option<Self> {
+        Some(Self)
+    }
+
+    fn is_same(&self, _: &Self) -> bool {
+        true
+    }
+
+    fn spawn(&self, work: Work) {
+        thread::spawn(move || block_on(work));
+    }
+}
+
+/// A runtime that can end, and after it another one begins. Work is done at once, or when it never
+/// is, dropped at the end.
+#[derive(Clone, Debug, Default)]
+struct Mortal {
+    era: u32,
+    all: Arc<Eras>,
+}
+
+#[derive(Default)]
+struct Eras {
+    current: AtomicU32,
+    waiting: Mutex<Vec<Work>>,
+}
+
+impl std::fmt::Debug for Eras {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Eras")
+    }
+}
+
+impl Mortal {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Work>> {
+        let waiting = self.all.waiting.lock();
+        waiting.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ends(&self) {
+        self.all.current.fetch_add(1, Relaxed);
+        let dropped = std::mem::take(&mut *self.waiting());
+        drop(dropped);
+    }
+}
+
+impl Runtime for Mortal {
+    const IS_LASTING: bool = false;
+
+    fn current(&self) -> Option<Self> {
+        Some(Self {
+            era: self.all.current.load(Relaxed),
+            all: Arc::clone(&self.all),
+        })
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.era == other.era
+    }
+
+    fn spawn(&self, mut work: Work) {
+        if self.era == self.all.current.load(Relaxed) && is_pending(&mut work) {
+            self.waiting().push(work);
+        }
+    }
+}
+
+/// Polls once, with nobody to be woken.
+fn is_pending(work: &mut (impl Future + Unpin)) -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    pin!(work).poll(&mut context).is_pending()
+}
+
+fn pool_in<R: Runtime>(runtime: R, size: u32) -> blocking::Pool<Ready, R> {
+    let mut options = Options::default();
+    options.capacity = Capacity::Bounded { size, overflow: 0 };
+    let pool = blocking::Pool::in_runtime(Ready::default(), options, runtime);
+    pool.expect("the options are valid")
+}
+
+fn pool() -> blocking::Pool<Ready, Here> {
+    pool_in(Here, 1)
+}
+
+fn tasks<R: Runtime>(pool: &blocking::Pool<Ready, R>) -> future::Pool<Ready, R> {
+    pool.for_tasks().expect("the class is for tasks too")
+}
+
+/// A pool with a connection at rest.
+fn warm() -> blocking::Pool<Ready, Here> {
+    let pool = pool();
+    used(lease(&pool));
+    pool
+}
+
+fn lease<R: Runtime>(pool: &blocking::Pool<Ready, R>) -> blocking::Lease<Ready, R> {
+    pool.checkout().expect("there is a connection")
+}
+
+fn used<R: Runtime>(lease: blocking::Lease<Ready, R>) {
+    lease.used();
+}
+
+fn use_in_thread<R: Runtime>(pool: &blocking::Pool<Ready, R>) {
+    used(lease(pool));
+}
+
+fn use_in_task<R: Runtime>(pool: &future::Pool<Ready, R>) {
+    let lease = block_on(pool.checkout());
+    used(lease.expect("there is a connection"));
+}
+
+fn spawn(run: impl FnOnce() + 'static) -> thread::JoinHandle<()> {
+    thread::spawn(run)
+}
+
+fn join(other: thread::JoinHandle<()>) {
+    other.join().expect("the other thread ends well");
+}
+
+/// Whatever happened, so many connections are open, all of them at rest, and can be lent.
+fn all_is_at_rest<R: Runtime>(pool: &blocking::Pool<Ready, R>, open: u32) {
+    let connector = pool.connector();
+    let status = pool.status();
+    assert_eq!(
+        connector.opened.load(Relaxed) - connector.closed.load(Relaxed),
+        open
+    );
+    assert_eq!((status.checked_out, status.waiting), (0, 0));
+    let leases: Vec<_> = (0..open).map(|_| pool.try_checkout()).collect();
+    assert!(leases.iter().all(Option::is_some), "{status:?}");
+}
+
+#[test]
+fn law_2_two_threads_get_one_connection_in_turn() {
+    model(3, || {
+        let pool = warm();
+        let other = spawn({
+            let pool = pool.clone();
+            move || use_in_thread(&pool)
+        });
+        use_in_thread(&pool);
+        join(other);
+        assert_eq!(lease(&pool).uses.get(), 3);
+        all_is_at_rest(&pool, 1);
+    });
+}
+
+#[test]
+fn law_2_two_threads_share_the_connection_that_one_of_them_has_opened() {
+    model(3, || {
+        let pool = pool();
+        let other = spawn({
+            let pool = pool.clone();
+            move || use_in_thread(&pool)
+        });
+        use_in_thread(&pool);
+        join(other);
+        all_is_at_rest(&pool, 1);
+    });
+}
+
+#[test]
+fn law_2_three_threads_get_one_connection_in_turn() {
+    model(2, || {
+        let pool = warm();
+        let others = [(); 2].map(|()| {
+            let pool = pool.clone();
+            spawn(move || use_in_thread(&pool))
+        });
+        use_in_thread(&pool);
+        others.into_iter().for_each(join);
+        all_is_at_rest(&pool, 1);
+    });
+}
+
+#[test]
+fn law_6_a_return_waits_for_its_reset_and_the_next_finds_it_done() {
+    model(2, || {
+        let pool = pool_in(Aside::<true>, 1);
+        let mut first = lease(&pool);
+        let other = spawn({
+            let pool = pool.clone();
+            move || assert_eq!(lease(&pool).residue, Residue::Clean)
+        });
+        first.residue = Residue::Open;
+        drop(first);
+        assert_eq!(pool.connector().reset.load(Relaxed), 1);
+        join(other);
+        // Closing it takes another thread.
+        pool.abandon();
+    });
+}
+
+#[test]
+fn law_2_two_tasks_get_one_connection_in_turn() {
+    model(3, || {
+        let pool = warm();
+        let other = spawn({
+            let pool = tasks(&pool);
+            move || use_in_task(&pool)
+        });
+        use_in_task(&tasks(&pool));
+        join(other);
+        all_is_at_rest(&pool, 1);
+    });
+}
+
+#[test]
+fn law_2_a_thread_and_a_task_get_one_connection_in_turn() {
+    model(3, || {
+        let pool = warm();
+        let other = spawn({
+            let pool = tasks(&pool);
+            move || use_in_task(&pool)
+        });
+        use_in_thread(&pool);
+        join(other);
+        all_is_at_rest(&pool, 1);
+    });
+}
+
+#[test]
+fn law_3_what_was_lent_to_a_task_that_goes_away_is_lent_to_the_next() {
+    model(2, || {
+        let pool = pool();
+        let first = lease(&pool);
+        let leaver = spawn({
+            let pool = tasks(&pool);
+            move || {
+                let mut checkout = pool.checkout();
+                let _lent_or_not = is_pending(&mut checkout);
+            }
+        });
+        let next = spawn({
+            let pool = tasks(&pool);
+            move || use_in_task(&pool)
+        });
+        used(first);
+        join(leaver);
+        join(next);
+        all_is_at_rest(&pool, 1);
+    });
+}
+
+#[test]
+fn law_7_what_comes_back_while_the_pool_is_recreated_is_never_lent_again() {
+    model(3, || {
+        let pool = pool();
+        let old = lease(&pool);
+        let generation = old.generation();
+        let other = spawn({
+            let pool = pool.clone();
+            move || {
+                pool.recreate();
+                let lease = lease(&pool);
+                assert!(lease.generation() > generation);
+                used(lease);
+            }
+        });
+        used(old);
+        join(other);
+        assert!(lease(&pool).generation() > generation);
+        all_is_at_rest(&pool, 1);
+    });
+}
+
+#[test]
+fn law_7_what_comes_back_while_its_server_is_suspected_is_never_lent_again() {
+    model(3, || {
+        let pool = pool_in(Here, 2);
+        let (old, lost) = (lease(&pool), lease(&pool));
+        let generation = old.generation();
+        let other = spawn({
+            let pool = pool.clone();
+            move || {
+                lost.invalidate(Fault::Server);
+                assert!(!pool.suspect(generation), "it was done already");
+                let lease = lease(&pool);
+                assert!(lease.generation() > generation);
+                used(lease);
+            }
+        });
+        used(old);
+        // Whoever is second hears that it was done.
+        let _is_first = pool.suspect(generation);
+        join(other);
+        let next = lease(&pool);
+        assert!(next.generation() > generation && !pool.suspect(generation));
+        drop(next);
+        all_is_at_rest(&pool, 1);
+    });
+}
+
+/// Whoever waits while the pool is closed gets a connection or is told.
+fn is_served_or_told(answer: Result<blocking::Lease<Ready, Here>, CheckoutError<Infallible>>) {
+    match answer {
+        Ok(lease) => used(lease),
+        Err(CheckoutError::Closed) => {}
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[test]
+fn law_3_a_thread_that_closes_the_pool_hears_of_the_last_return() {
+    model(3, || {
+        let pool = pool();
+        let last = lease(&pool);
+        let other = spawn(move || used(last));
+        assert!(pool.close(Duration::from_secs(1)).is_drained());
+        join(other);
+        assert_eq!(pool.connector().closed.load(Relaxed), 1);
+    });
+}
+
+#[test]
+fn law_3_a_task_that_closes_the_pool_hears_of_the_last_return() {
+    model(3, || {
+        let pool = pool();
+        let last = lease(&pool);
+        let other = spawn(move || used(last));
+        let closed = block_on(tasks(&pool).close(Duration::from_secs(1)));
+        assert!(closed.is_drained());
+        join(other);
+        assert_eq!(pool.connector().closed.load(Relaxed), 1);
+    });
+}
+
+#[test]
+fn law_3_whoever_waits_while_the_pool_is_closed_is_served_or_told() {
+    model(2, || {
+        let pool = pool();
+        let last = lease(&pool);
+        let waiter = spawn({
+            let pool = pool.clone();
+            move || is_served_or_told(pool.checkout())
+        });
+        let task = spawn({
+            let pool = tasks(&pool);
+            move || is_served_or_told(block_on(pool.checkout()))
+        });
+        used(last);
+        assert!(pool.close(Duration::from_secs(1)).is_drained());
+        join(waiter);
+        join(task);
+        assert_eq!(pool.connector().closed.load(Relaxed), 1);
+    });
+}
+
+/// Two threads that open a connection each, on a pool whose first `first_connect` does as said.
+fn two_first_connections(fails: bool) {
+    let pool = pool_in(Here, 2);
+    let tried = Arc::new(loom::sync::atomic::AtomicU32::new(0));
+    let succeeded = Arc::new(AtomicU32::new(0));
+    pool.events().first_connect({
+        let (tried, succeeded) = (Arc::clone(&tried), Arc::clone(&succeeded));
+        move |_, _| {
+            if tried.fetch_add(1, loom::sync::atomic::Ordering::Relaxed) == 0 && fails {
+                return Err("the first one fails".into());
+            }
+            succeeded.fetch_add(1, Relaxed);
+            Ok(())
+        }
+    });
+    pool.events().connect({
+        let succeeded = Arc::clone(&succeeded);
+        move |_, _| match succeeded.load(Relaxed) {
+            1 => Ok(()),
+            other => Err(format!("{other} before").into()),
+        }
+    });
+    let failed = Arc::new(AtomicU32::new(0));
+    let try_once = |pool: &blocking::Pool<Ready, Here>, failed: &AtomicU32| match pool.checkout() {
+        Ok(lease) => used(lease),
+        Err(error) => {
+            assert!(error.to_string().contains("the first one fails"), "{error}");
+            failed.fetch_add(1, Relaxed);
+        }
+    };
+    let other = spawn({
+        let (pool, failed) = (pool.clone(), Arc::clone(&failed));
+        move || try_once(&pool, &failed)
+    });
+    try_once(&pool, &failed);
+    join(other);
+    assert_eq!(failed.load(Relaxed), u32::from(fails));
+    assert_eq!(succeeded.load(Relaxed), 1);
+}
+
+#[test]
+fn law_3_all_others_wait_for_the_first_connection_once() {
+    model(2, || two_first_connections(false));
+}
+
+#[test]
+fn law_5_a_first_connection_that_fails_leaves_its_turn_to_the_next() {
+    model(2, || two_first_connections(true));
+}
+
+#[test]
+fn law_6_what_comes_back_while_its_runtime_ends_is_never_lent_again() {
+    model(3, || {
+        let runtime = Mortal::default();
+        let pool = pool_in(runtime.clone(), 1);
+        let lost = lease(&pool);
+        let number = lost.number;
+        let other = spawn({
+            let runtime = runtime.clone();
+            move || runtime.ends()
+        });
+        drop(lost);
+        join(other);
+        let next = lease(&pool);
+        assert_ne!(next.number, number);
+        drop(next);
+        assert!(pool.try_checkout().is_some(), "no slot was lost");
+        drop(pool);
+        runtime.ends();
+    });
+}
+
+#[test]
+fn nothing_is_left_in_a_runtime_when_its_pool_is_gone() {
+    model(3, || {
+        let pool = pool_in(Aside::<false>, 1);
+        let lease = lease(&pool);
+        drop(pool);
+        // Its thread ends, or this is a deadlock.
+        drop(lease.detach().into_connection());
+    });
+}
