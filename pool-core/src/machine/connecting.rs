@@ -24,6 +24,8 @@ impl<C, E: Clone> Machine<C, E> {
         self.alive += self.if_current(generation);
         self.slots.at_mut(slot).expires = self.expiry(now);
         self.settle(entry, Self::serve, now);
+        // After an outage, more than one may connect at a time.
+        self.attend(now);
     }
 
     /// A connection could not be opened. If that is permanent, the first in line is told; if it is

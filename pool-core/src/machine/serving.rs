@@ -160,9 +160,12 @@ impl<C, E: Clone> Machine<C, E> {
                 self.slots.at_mut(entry.slot()).is_plain = true;
                 pass_on(self, entry, now);
             }
-            Some(cause) => self.close(entry, cause, now),
+            // Whoever it was for needs another one.
+            Some(cause) => {
+                self.close(entry, cause, now);
+                self.attend(now);
+            }
         }
-        self.attend(now);
     }
 
     /// To whoever waits, after a ping if one is asked for. A `NullPool` passes nothing on.
