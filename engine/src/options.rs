@@ -1,9 +1,6 @@
-use std::{
-    hash::{BuildHasher, RandomState},
-    time::Duration,
-};
+use std::time::Duration;
 
-use everpool_core::{Options, ResetOnReturn, machine::Capacity};
+use everpool_core::{Capacity, Options, PoolClass, ResetOnReturn};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::seconds::Seconds;
@@ -61,20 +58,15 @@ impl EngineOptions {
         self.pool_timeout
     }
 
-    /// What the pool is told, with a seed of its own.
+    /// What the pool is told.
     pub fn pool(&self) -> Options {
-        let mut options = self.pool.clone();
-        options.seed = RandomState::new().hash_one(0_u8);
-        options
+        self.pool.clone()
     }
 
     /// These options for a database that lives and dies with its only connection.
     #[must_use]
     pub fn with_one_connection(mut self) -> Self {
-        self.pool.capacity = Capacity::Bounded {
-            size: 1,
-            overflow: 0,
-        };
+        self.pool.class = PoolClass::StaticPool;
         self.pool.recycle = None;
         self
     }

@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    panic::Location,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker, ready},
@@ -18,7 +19,6 @@ use crate::{
     listeners::{Event, Wait},
     machine::{self, Borrower, Fault, Phase, Ticket, Time},
     now::now,
-    panics::{shielded, survive},
     runtime::Runtime,
     shared::{Answer, PoolMachine, Refusal, Shared, own},
     sync::Guard,
@@ -116,6 +116,7 @@ impl<'a, K: Connector, R: Runtime> Admission<'a, K, R> {
                 self.stage = Stage::Queued(Place {
                     pool,
                     ticket: Some(ticket),
+                    place: request.borrower.place,
                     since: now,
                 });
                 let place = request.borrower.place;
@@ -203,7 +204,7 @@ fn begin<K: Connector, R: Runtime>(
 fn waits_for_itself<K: Connector, R>(
     machine: &PoolMachine<K, R>,
     borrower: Borrower,
-) -> Option<&'static std::panic::Location<'static>> {
+) -> Option<&'static Location<'static>> {
     // In a deadlock, whoever came first waits for itself; the others need not look.
     let is_first = machine.waiting() == 1 && machine.checked_out() <= FEW;
     if !is_first || machine.phase() != Phase::Queue {
@@ -217,6 +218,7 @@ struct Place<'a, K: Connector, R: Runtime> {
     pool: &'a Arc<Shared<K, R>>,
     /// Until the answer is collected.
     ticket: Option<Ticket>,
+    place: &'static Location<'static>,
     since: Time,
 }
 
@@ -243,6 +245,11 @@ impl<K: Connector, R: Runtime> Drop for Place<'_, K, R> {
         if let Some(ticket) = self.ticket.take() {
             let waker = self.pool.enter(|machine| machine.withdraw(&ticket, now));
             drop(waker);
+            let (place, since) = (self.place, self.since);
+            self.pool.hear(|| Wait::Ended {
+                place,
+                waited: now().since(since),
+            });
         }
     }
 }
@@ -282,10 +289,7 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
 
     fn hear(&self, wait: impl FnOnce() -> Wait<'static>) {
         if self.board.is_any_heard(Event::Wait.bit()) {
-            // A hook that panics has nobody to tell but the log.
-            if shielded(|| self.board.listeners().waits(wait())).is_none() {
-                tracing::error!(target: "everpool::pool", "a hook of a wait panicked");
-            }
+            self.board.listeners().waits(wait());
         }
     }
 
@@ -314,26 +318,30 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
             unreachable!("a job that has just begun is not paid")
         };
         let place = (entry.slot(), entry.generation());
-        let telling = survive(|| self.tell(Event::Checkout, &mut entry.connection, place));
+        let telling = self.tell(Event::Checkout, &mut entry.connection, place);
         let told = self.bounded(request.left(now()), telling).await;
         let Some(Debt::Return(mut entry)) = job.paid() else {
             unreachable!("nobody else pays")
         };
+        let told = match told {
+            Some(Ok(())) => return Ok(Prepared::Fit(entry)),
+            Some(Err(error)) => {
+                // The error itself is the caller's.
+                let reason = BoxError::from(error.to_string());
+                entry.connection.reason = Some(reason.into());
+                Some(error)
+            }
+            None => None,
+        };
         let (error, fault) = match told {
-            Some(Ok(Ok(()))) => return Ok(Prepared::Fit(entry)),
-            Some(Ok(Err(HookError::Disconnection(error)))) => (error, Fault::Connection),
-            Some(Ok(Err(HookError::InvalidatePool(error)))) => (error, Fault::Server),
+            Some(HookError::Disconnection(error)) => (error, Fault::Connection),
+            Some(HookError::InvalidatePool(error)) => (error, Fault::Server),
             other => {
                 entry.connection.owes_checkin = true;
                 self.report(|machine, now| machine.invalidated(entry, Fault::Connection, now));
                 return Err(match other {
                     None => self.timed_out(Phase::Hook, request.borrower, request.began),
-                    Some(Err(panic)) => CheckoutError::Hook(panic.into()),
-                    Some(Ok(verdict)) => CheckoutError::Hook(
-                        verdict
-                            .map_err(HookError::into_inner)
-                            .expect_err("success and disconnects were sorted out above"),
-                    ),
+                    Some(error) => CheckoutError::Hook(error.into_inner()),
                 });
             }
         };

@@ -84,10 +84,10 @@ async fn end<K: Connector, R: Runtime>(pool: Arc<Shared<K, R>>, mut held: Box<He
     if !matches!(undone, Some(Ok(()))) {
         tracing::error!(target: "everpool::pool", "Exception during reset or similar");
     }
-    let closing = survive(|| async {
-        tell(&pool, Event::CloseDetached, &mut held).await;
-        pool.connector.close(held.connection).await;
-    });
+    if survive(|| tell(&pool, Event::CloseDetached, &mut held)).await.is_err() {
+        tracing::error!(target: "everpool::pool", "a hook panicked");
+    }
+    let closing = survive(|| pool.connector.close(held.connection));
     let closed = pool.bounded(pool.options.close_timeout, closing).await;
     if !matches!(closed, Some(Ok(()))) {
         tracing::error!(target: "everpool::pool", "Exception closing connection");

@@ -7,9 +7,8 @@ use std::{
 
 use crate::{
     connector::Connector,
-    machine::Status,
     runtime::Runtime,
-    shared::{Setting, Shared},
+    shared::{PoolMachine, Setting, Shared},
     sync::Lock,
 };
 
@@ -17,18 +16,45 @@ pub(crate) struct Family<K: Connector, R: Runtime> {
     setting: Arc<Setting<K, R>>,
     /// How many are kept.
     size: usize,
+    members: Lock<Members<K, R>>,
+}
+
+struct Members<K: Connector, R: Runtime> {
     /// In the order of their last use.
-    members: Lock<Vec<Member<K, R>>>,
+    known: Vec<Member<K, R>>,
+    stance: Stance,
 }
 
 type Member<K, R> = (ThreadId, Arc<Shared<K, R>>);
 
+/// How a thread is met that comes for the first time: as the others are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stance {
+    /// → Suspended, Closed
+    Open,
+    /// → Open, Closed
+    Suspended,
+    Closed,
+}
+
 impl<K: Connector, R: Runtime> Family<K, R> {
     pub(crate) fn new(setting: Arc<Setting<K, R>>, size: usize) -> Self {
+        let members = Members {
+            known: Vec::new(),
+            stance: Stance::Open,
+        };
         Self {
             setting,
             size,
-            members: Lock::default(),
+            members: Lock::new(members),
+        }
+    }
+
+    /// From now on, unless the family is closed.
+    pub(crate) fn stand(&self, stance: Stance) {
+        let mut members = self.members.lock();
+        if members.stance != Stance::Closed {
+            members.stance = stance;
         }
     }
 
@@ -36,36 +62,48 @@ impl<K: Connector, R: Runtime> Family<K, R> {
     pub(crate) fn mine(&self) -> Arc<Shared<K, R>> {
         let me = thread::current().id();
         let mut members = self.members.lock();
-        let mine = members.iter().position(|(thread, _)| *thread == me);
-        let mine = match mine {
-            Some(at) => members.remove(at).1,
-            None => Shared::new(Arc::clone(&self.setting)).expect("checked when it was made"),
+        let known = members.known.iter().position(|(thread, _)| *thread == me);
+        let mine = match known {
+            Some(at) => members.known.remove(at).1,
+            None => self.newcomer(members.stance),
         };
-        members.push((me, Arc::clone(&mine)));
-        let at_rest = |(_, pool): &Member<K, R>| is_at_rest(pool);
-        let surplus = members.len() > self.size;
-        let oldest = surplus.then(|| members.iter().position(at_rest)).flatten();
-        let evicted = oldest
-            .filter(|at| *at + 1 < members.len())
-            .map(|at| members.remove(at));
+        let surplus = members.known.len() >= self.size;
+        let oldest = surplus.then(|| members.known.iter().position(is_at_rest));
+        let evicted = oldest.flatten().map(|at| members.known.remove(at));
+        members.known.push((me, Arc::clone(&mine)));
         drop(members);
         // Closes its connection, which is the driver's code.
         drop(evicted);
         mine
     }
 
+    fn newcomer(&self, stance: Stance) -> Arc<Shared<K, R>> {
+        let pool = Shared::new(Arc::clone(&self.setting)).expect("checked when it was made");
+        match stance {
+            Stance::Open => {}
+            Stance::Suspended => pool.enter(PoolMachine::<K, R>::suspend),
+            Stance::Closed => pool.report(PoolMachine::<K, R>::shut_down),
+        }
+        pool
+    }
+
+    /// The calling thread's pool, if it has come before.
+    pub(crate) fn known(&self) -> Option<Arc<Shared<K, R>>> {
+        let me = thread::current().id();
+        let members = self.members.lock();
+        let mut known = members.known.iter();
+        known.find_map(|(thread, pool)| (*thread == me).then(|| Arc::clone(pool)))
+    }
+
     pub(crate) fn members(&self) -> Vec<Arc<Shared<K, R>>> {
         let members = self.members.lock();
-        members.iter().map(|(_, pool)| Arc::clone(pool)).collect()
+        let known = members.known.iter();
+        known.map(|(_, pool)| Arc::clone(pool)).collect()
     }
 }
 
-fn is_at_rest<K: Connector, R: Runtime>(pool: &Arc<Shared<K, R>>) -> bool {
-    let Status {
-        checked_out,
-        waiting,
-        connecting,
-        ..
-    } = pool.enter(|machine| machine.status());
-    checked_out + waiting + connecting == 0
+/// Whether nobody has anything to do with this pool: no lease, no work, no thread on its way to a
+/// checkout.
+fn is_at_rest<K: Connector, R: Runtime>((_, pool): &Member<K, R>) -> bool {
+    Arc::strong_count(pool) == 1 && Arc::strong_count(pool.live()) == 1
 }

@@ -4,7 +4,7 @@ use crate::{
     connector::Connector,
     crew::Threads,
     error::HeldBy,
-    family::Family,
+    family::{Family, Stance},
     listeners::Events,
     machine::{
         Capacity, Generation, Holder, Options, OptionsError, PoolClass, ResetOnReturn, Snapshot,
@@ -46,8 +46,10 @@ impl<K: Connector, R: Runtime> Handle<K, R> {
         };
         let setting = Setting::new(connector, options, runtime);
         let shared = Shared::new(Arc::clone(&setting))?;
-        // `min_idle` is met from the beginning on.
-        shared.tick();
+        // `min_idle` is met from the beginning on, unless it is each thread's own.
+        if !is_family {
+            shared.tick();
+        }
         Ok(Self {
             shared,
             family: is_family.then(|| Arc::new(Family::new(setting, size))),
@@ -112,24 +114,26 @@ impl<K: Connector, R: Runtime> Handle<K, R> {
     /// Lends nothing until [`resume`](Self::resume): callers wait, within their deadlines. Who has a
     /// connection keeps it.
     pub fn suspend(&self) {
+        self.stand(Stance::Suspended);
         self.each(|pool| pool.enter(PoolMachine::<K, R>::suspend));
     }
 
     /// Lends again.
     pub fn resume(&self) {
+        self.stand(Stance::Open);
         self.each(|pool| pool.report(PoolMachine::<K, R>::resume));
     }
 
     /// The pool's numbers at this moment; of a `SingletonThreadPool`, those of the calling thread.
     /// `Display` is SQLAlchemy's status line.
     pub fn status(&self) -> Status {
-        self.mine().enter(|machine| machine.status())
+        self.asked().enter(|machine| machine.status())
     }
 
     /// The pool's numbers, and what it has counted since it was made; of a `SingletonThreadPool`,
     /// those of the calling thread.
     pub fn snapshot(&self) -> Snapshot {
-        self.mine().report(|machine, now| machine.snapshot(now))
+        self.asked().report(|machine, now| machine.snapshot(now))
     }
 
     /// Who has a connection, the longest holder first.
@@ -168,6 +172,16 @@ impl<K: Connector, R: Runtime> Handle<K, R> {
         }
     }
 
+    /// The same, for who only looks: a thread that has taken none sees none.
+    fn asked(&self) -> Arc<Shared<K, R>> {
+        let known = self.family.as_ref().and_then(|family| family.known());
+        Arc::clone(known.as_ref().unwrap_or(&self.shared).live())
+    }
+
+    fn stand(&self, stance: Stance) {
+        self.family.iter().for_each(|family| family.stand(stance));
+    }
+
     fn each(&self, mut tell: impl FnMut(&Arc<Shared<K, R>>)) {
         if let Some(family) = &self.family {
             family.members().iter().for_each(|pool| tell(pool.live()));
@@ -177,6 +191,7 @@ impl<K: Connector, R: Runtime> Handle<K, R> {
 
     /// Lends nothing any more.
     pub(crate) fn shut_down(&self) {
+        self.stand(Stance::Closed);
         self.each(|pool| pool.report(PoolMachine::<K, R>::shut_down));
     }
 
@@ -224,11 +239,13 @@ impl Closed {
         let Status {
             checked_out,
             connecting,
+            checking,
             resetting,
             closing,
             ..
         } = self.status;
-        self.still_out.is_empty() && checked_out + connecting + resetting + closing == 0
+        let left = checked_out + connecting + checking + resetting + closing;
+        self.still_out.is_empty() && left == 0
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Held<K: Connector, R> {
     /// A finalizer may have to wait for the driver.
     pub(crate) awaits: bool,
     pub(crate) reason: Option<Reason>,
+    /// It is to be replaced although nothing was wrong with it: it was invalidated softly.
+    pub(crate) is_spent: bool,
     /// A user had it, and the end of that is still to be told: by `checkin`, without it.
     pub(crate) owes_checkin: bool,
 }
@@ -43,6 +45,7 @@ impl<K: Connector, R> Held<K, R> {
             finalizers: Vec::new(),
             awaits: false,
             reason: None,
+            is_spent: false,
             owes_checkin: false,
         }
     }

@@ -22,10 +22,11 @@ impl<R> Home<R> {
     /// Is ready when this home is over: then nothing of the pool's is left in the runtime.
     pub(crate) fn is_left(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut waker = Some(context.waker().clone());
+        std::mem::swap(&mut *self.sentinel.lock(), &mut waker);
+        // Not before: then whoever ends it in between would find no waker.
         if self.is_over() {
             return Poll::Ready(());
         }
-        std::mem::swap(&mut *self.sentinel.lock(), &mut waker);
         Poll::Pending
     }
 

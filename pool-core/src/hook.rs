@@ -77,6 +77,15 @@ pub(crate) enum Answer<'a> {
     Later(BoxFuture<'a, Result<(), HookError>>),
 }
 
+impl Answer<'_> {
+    pub(crate) async fn verdict(self) -> Result<(), HookError> {
+        match self {
+            Self::Now(verdict) => verdict,
+            Self::Later(verdict) => verdict.await,
+        }
+    }
+}
+
 /// All that any hook may be told.
 pub(crate) struct Scene<'a, C> {
     pub(crate) connection: Option<&'a mut C>,

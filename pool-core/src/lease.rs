@@ -129,7 +129,7 @@ impl<K: Connector, R: Runtime> Lease<K, R> {
             return leave_alone(entry);
         }
         entry.connection.reason = reason;
-        entry.connection.owes_checkin = true;
+        (entry.connection.is_spent, entry.connection.owes_checkin) = (false, true);
         let fault = fault.max(Fault::Connection);
         self.shared
             .report(|machine, now| machine.invalidated(entry, fault, now));
@@ -149,7 +149,7 @@ impl<K: Connector, R: Runtime> Lease<K, R> {
     fn soften(&mut self, reason: Option<Reason>) {
         let shared = Arc::clone(&self.shared);
         let entry = self.entry_mut();
-        entry.connection.reason = reason;
+        (entry.connection.is_spent, entry.connection.reason) = (true, reason);
         shared.enter(|machine| machine.spent(entry));
         shared.notice(Event::SoftInvalidate, entry);
     }
@@ -254,7 +254,12 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
 
     #[cold]
     #[inline(never)]
-    fn take_back_slowly(self: &Arc<Self>, entry: HeldEntry<K, R>, residue: Residue, waits: bool) {
+    fn take_back_slowly(
+        self: &Arc<Self>,
+        mut entry: HeldEntry<K, R>,
+        residue: Residue,
+        waits: bool,
+    ) {
         if self.is_foreign() {
             return leave_alone(entry);
         }
@@ -263,6 +268,7 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
             true => Residue::Broken,
             false => residue,
         };
+        entry.connection.is_spent &= residue != Residue::Broken;
         if self.board.is_any_heard(RETURN) || !entry.connection.finalizers.is_empty() {
             return self.take_back_with_hooks(entry, residue, waits);
         }

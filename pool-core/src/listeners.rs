@@ -3,6 +3,7 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 use crate::{
     hook::{Answer, BoxFuture, Hook, HookError, Record, ResetState, Scene},
     machine::Holder,
+    panics::shielded,
     sync::{AtomicU32, Lock, Ordering},
 };
 
@@ -43,7 +44,7 @@ pub enum Wait<'a> {
         /// Where it called the checkout.
         place: &'a std::panic::Location<'static>,
     },
-    /// It got its connection, or was refused one.
+    /// It got its connection, was refused one, or went away.
     Ended {
         /// Where it called the checkout.
         place: &'a std::panic::Location<'static>,
@@ -76,11 +77,19 @@ impl<C> Listeners<C> {
     }
 
     pub(crate) fn waits(&self, wait: Wait<'_>) {
-        self.waits.iter().for_each(|hook| hook(wait));
+        self.waits.iter().for_each(|hook| unharmed(|| hook(wait)));
     }
 
     pub(crate) fn leaks(&self, holder: &Holder, held: Duration) {
-        self.leaks.iter().for_each(|hook| hook(holder, held));
+        let leaks = self.leaks.iter();
+        leaks.for_each(|hook| unharmed(|| hook(holder, held)));
+    }
+}
+
+/// A hook that panics has nobody to tell but the log.
+fn unharmed(hook: impl FnOnce()) {
+    if shielded(hook).is_none() {
+        tracing::error!(target: "everpool::pool", "a hook panicked");
     }
 }
 
@@ -229,12 +238,15 @@ impl<'a, C> Events<'a, C> {
 
     fn add(&self, event: Event, hook: Hook<C>) -> &Self {
         self.board.change(event, |listeners| {
-            let hooks = &mut listeners.hooks[event as usize];
-            let at = if self.is_first { 0 } else { hooks.len() };
-            hooks.insert(at, Arc::new(hook));
+            self.place(&mut listeners.hooks[event as usize], hook);
         });
         (self.heed)();
         self
+    }
+
+    fn place<H>(&self, hooks: &mut Vec<Arc<H>>, hook: H) {
+        let at = if self.is_first { 0 } else { hooks.len() };
+        hooks.insert(at, Arc::new(hook));
     }
 
     fn add_verdict<F>(&self, event: Event, hook: F) -> &Self
@@ -426,7 +438,7 @@ impl<'a, C> Events<'a, C> {
     pub fn wait(&self, hook: impl Fn(Wait<'_>) + Send + Sync + 'static) -> &Self {
         let hook: WaitHook = Box::new(hook);
         self.board
-            .change(Event::Wait, |at| at.waits.push(Arc::new(hook)));
+            .change(Event::Wait, |at| self.place(&mut at.waits, hook));
         self
     }
 
@@ -435,7 +447,7 @@ impl<'a, C> Events<'a, C> {
     pub fn leak(&self, hook: impl Fn(&Holder, Duration) + Send + Sync + 'static) -> &Self {
         let hook: LeakHook = Box::new(hook);
         self.board
-            .change(Event::Leak, |at| at.leaks.push(Arc::new(hook)));
+            .change(Event::Leak, |at| self.place(&mut at.leaks, hook));
         self
     }
 

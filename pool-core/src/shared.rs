@@ -2,6 +2,7 @@
 
 use std::{
     cell::Cell,
+    hash::{BuildHasher, RandomState},
     sync::{Arc, OnceLock},
     task::Waker,
 };
@@ -12,15 +13,16 @@ use crate::{
     error::{CheckoutError, ConnectError, ConnectFailure, HeldBy, TimedOut},
     first::First,
     fork,
-    held::{Boxed, Held, HeldEntry},
+    held::{Boxed, HeldEntry},
     home::Homes,
     info::Info,
-    listeners::Board,
-    machine::{self, Borrower, Holder, Machine, Options, OptionsError, Phase, SlotId, Time},
+    listeners::{Board, Event},
+    machine::{self, Action, Borrower, Holder, Machine, Options, OptionsError, Phase, SlotId, Time},
     now::now,
     panics::shielded,
     runtime::Runtime,
     sync::{Guard, Lock, thread_local},
+    work::Place,
 };
 
 pub(crate) type Failure<K> = Arc<ConnectFailure<<K as Connector>::Error>>;
@@ -113,7 +115,11 @@ thread_local! {
 impl<K: Connector, R: Runtime> Shared<K, R> {
     pub(crate) fn new(setting: Arc<Setting<K, R>>) -> Result<Arc<Self>, OptionsError> {
         fork::watch();
-        let mut machine = Machine::new(setting.options.clone())?;
+        let mut options = setting.options.clone();
+        if options.seed == 0 {
+            options.seed = RandomState::new().hash_one(0_u8);
+        }
+        let mut machine = Machine::new(options)?;
         let (checkouts, returns) = setting.board.heard_at_borders();
         machine.listened_to(checkouts, returns);
         Ok(Arc::new(Self {
@@ -306,20 +312,30 @@ impl<K: Connector, R: Runtime> Drop for Shared<K, R> {
         if self.is_foreign() {
             return self.leave_alone();
         }
-        let now = now();
-        for held in self.machine.get_mut().forget(now) {
-            let setting = Arc::clone(&self.setting);
-            let Held {
-                connection, home, ..
-            } = *held;
-            if home.is_over() {
-                let _panicked = shielded(|| drop(connection));
-                continue;
+        let machine = self.machine.get_mut();
+        machine.shut_down(now());
+        while let Some(action) = machine.next_action() {
+            if let Action::Close(closing, held) = action {
+                let _panicked = shielded(|| end(&self.setting, closing.place(), held));
             }
-            let closing = Box::pin(async move { setting.connector.close(connection).await });
-            let _panicked = shielded(|| home.runtime.spawn(closing));
         }
     }
+}
+
+fn end<K: Connector, R: Runtime>(
+    setting: &Arc<Setting<K, R>>,
+    place: Place,
+    mut held: Boxed<K, R>,
+) {
+    let home = Arc::clone(&held.home);
+    if home.is_over() {
+        return drop(held);
+    }
+    let setting = Arc::clone(setting);
+    home.runtime.spawn(Box::pin(async move {
+        setting.notify(Event::Close, &mut held, place).await;
+        setting.connector.close(held.connection).await;
+    }));
 }
 
 impl<K: Connector, R: Runtime> Shared<K, R> {

@@ -21,7 +21,7 @@ use crate::{
     now::now,
     panics::{shielded, survive},
     runtime::{Runtime, Work},
-    shared::{Shared, wake},
+    shared::{Setting, Shared, wake},
 };
 
 impl<K: Connector, R: Runtime> Shared<K, R> {
@@ -143,7 +143,47 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
         self.tell(Event::Connect, held, permit.place()).await
     }
 
-    /// Calls the hooks of an event, one after another, until one fails.
+    /// All that is done with a connection that came back, before it can be lent again.
+    async fn undo(
+        &self,
+        held: &mut Held<K, R>,
+        place: Place,
+        residue: Residue,
+    ) -> Result<(), ReturnFailure<K::Error>> {
+        held.owes_checkin = true;
+        let state = ResetState {
+            transaction_was_reset: residue == Residue::Clean,
+            terminate_only: false,
+        };
+        let told = self.tell_with(Event::Reset, held, place, state).await;
+        told.map_err(ReturnFailure::Hook)?;
+        if self.is_to_be_reset(residue) {
+            let how = self.options.reset_on_return;
+            let reset = self.connector.reset(&mut held.connection, how).await;
+            reset.map_err(ReturnFailure::Driver)?;
+        }
+        while let Some(finalizer) = held.finalizers.pop() {
+            let undone = survive(|| finalizer(&mut held.connection).verdict()).await;
+            let undone = undone.unwrap_or_else(|panic| Err(hook_panicked(&panic)));
+            undone.map_err(ReturnFailure::Hook)?;
+        }
+        held.owes_checkin = false;
+        let told = self.tell(Event::Checkin, held, place).await;
+        told.map_err(ReturnFailure::Hook)
+    }
+
+    pub(crate) fn is_to_be_reset(&self, residue: Residue) -> bool {
+        let is_due = residue != Residue::Clean || self.options.reset_always;
+        is_due && self.options.reset_on_return != ResetOnReturn::Nothing
+    }
+
+    pub(crate) fn fault(&self, error: &K::Error, held: &mut Held<K, R>) -> Fault {
+        shielded(|| self.connector.fault(error, &mut held.connection)).unwrap_or(Fault::Connection)
+    }
+}
+
+impl<K: Connector, R: Runtime> Setting<K, R> {
+    /// Calls the hooks of an event, one after another, until one fails. A panic is a failure.
     pub(crate) async fn tell(
         &self,
         event: Event,
@@ -157,12 +197,23 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
         &self,
         event: Event,
         held: &mut Held<K, R>,
-        (slot, generation): Place,
+        place: Place,
         reset: ResetState,
     ) -> Result<(), HookError> {
         if !self.board.is_any_heard(event.bit()) {
             return Ok(());
         }
+        let told = survive(|| self.tell_each(event, held, place, reset)).await;
+        told.unwrap_or_else(|panic| Err(hook_panicked(&panic)))
+    }
+
+    async fn tell_each(
+        &self,
+        event: Event,
+        held: &mut Held<K, R>,
+        (slot, generation): Place,
+        reset: ResetState,
+    ) -> Result<(), HookError> {
         let listeners = self.board.listeners();
         for hook in listeners.of(event) {
             let reason = held.reason.clone();
@@ -173,58 +224,21 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
                 reset,
                 reason: reason.as_ref().map(|reason| &**reason as _),
             });
-            match answer {
-                Answer::Now(verdict) => verdict?,
-                Answer::Later(verdict) => verdict.await?,
-            }
+            answer.verdict().await?;
         }
         Ok(())
     }
 
-    /// A notice: nobody cares for the hooks' verdict, but their panics end here.
+    /// A notice: its hooks cannot refuse anything, and their panics end here.
     pub(crate) async fn notify(&self, event: Event, held: &mut Held<K, R>, place: Place) {
-        if let Err(panic) = survive(|| self.tell(event, held, place)).await {
-            tracing::error!(target: "everpool::pool", ?event, panic, "a hook panicked");
+        if let Err(error) = self.tell(event, held, place).await {
+            tracing::error!(target: "everpool::pool", ?event, %error, "a notice was not taken");
         }
     }
+}
 
-    /// All that is done with a connection that came back, before it can be lent again.
-    async fn undo(
-        &self,
-        held: &mut Held<K, R>,
-        place: Place,
-        residue: Residue,
-    ) -> Result<(), ReturnFailure<K::Error>> {
-        let state = ResetState {
-            transaction_was_reset: residue == Residue::Clean,
-            terminate_only: false,
-        };
-        let told = self.tell_with(Event::Reset, held, place, state).await;
-        told.map_err(ReturnFailure::Hook)?;
-        if self.is_to_be_reset(residue) {
-            let how = self.options.reset_on_return;
-            let reset = self.connector.reset(&mut held.connection, how).await;
-            reset.map_err(ReturnFailure::Driver)?;
-        }
-        while let Some(finalizer) = held.finalizers.pop() {
-            let undone = match finalizer(&mut held.connection) {
-                Answer::Now(verdict) => verdict,
-                Answer::Later(verdict) => verdict.await,
-            };
-            undone.map_err(ReturnFailure::Hook)?;
-        }
-        let told = self.tell(Event::Checkin, held, place).await;
-        told.map_err(ReturnFailure::Hook)
-    }
-
-    pub(crate) fn is_to_be_reset(&self, residue: Residue) -> bool {
-        let is_due = residue != Residue::Clean || self.options.reset_always;
-        is_due && self.options.reset_on_return != ResetOnReturn::Nothing
-    }
-
-    pub(crate) fn fault(&self, error: &K::Error, held: &mut Held<K, R>) -> Fault {
-        shielded(|| self.connector.fault(error, &mut held.connection)).unwrap_or(Fault::Connection)
-    }
+fn hook_panicked(message: &str) -> HookError {
+    HookError::Failed(format!("a hook panicked: {message}").into())
 }
 
 /// A slot, and the generation of what is in it.
@@ -322,10 +336,11 @@ async fn close<K: Connector, R: Runtime>(job: Job<K, R>, mut held: Box<Held<K, R
     let pool = Arc::clone(job.pool());
     let Some(closing) = job.closing() else { return };
     let (slot, place) = (closing.slot(), closing.place());
-    let is_lost = matches!(
-        closing.cause(),
-        Cause::Invalidated | Cause::PingFailed | Cause::ResetFailed
-    );
+    let is_lost = match closing.cause() {
+        Cause::Invalidated => !held.is_spent,
+        Cause::PingFailed | Cause::ResetFailed => true,
+        _ => false,
+    };
     tracing::debug!(target: "everpool::pool", cause = ?closing.cause(), "Closing connection");
     if is_lost {
         pool.notify(Event::Invalidate, &mut held, place).await;
@@ -405,7 +420,13 @@ pub(crate) async fn give_back<K: Connector, R: Runtime>(mut job: Job<K, R>, resi
             let fault = pool.fault(&error, &mut entry.connection);
             (Arc::new(error), fault.max(Fault::Connection))
         }
-        Some(Ok(Err(ReturnFailure::Hook(error)))) => (error.into_inner().into(), Fault::Connection),
+        Some(Ok(Err(ReturnFailure::Hook(error)))) => {
+            let fault = match error {
+                HookError::InvalidatePool(_) => Fault::Server,
+                _ => Fault::Connection,
+            };
+            (error.into_inner().into(), fault)
+        }
         Some(Err(panic)) => (panicked::<K>(panic), Fault::Connection),
         None => {
             let failure = ConnectFailure::<K::Error>::Unanswered(patience);
@@ -417,7 +438,6 @@ pub(crate) async fn give_back<K: Connector, R: Runtime>(mut job: Job<K, R>, resi
         return;
     };
     entry.connection.reason = Some(reason);
-    entry.connection.owes_checkin = true;
     pool.report(|machine, now| machine.invalidated(entry, fault, now));
 }
 

@@ -66,8 +66,8 @@ pub struct Options {
     /// Whether the pool measures for how long connections are used. Off: it costs two looks at the
     /// clock a checkout.
     pub measure_use: bool,
-    /// What the spacing of connect attempts in an outage is jittered with, and ages are. Give each
-    /// process its own, so that they do not knock together.
+    /// What the spacing of connect attempts in an outage is jittered with, and ages are. With 0 each
+    /// pool takes one of its own, so that processes do not knock together.
     pub seed: u64,
 }
 
