@@ -94,6 +94,7 @@ impl<'a, K: Connector, R: Runtime> Admission<'a, K, R> {
     /// Asks the machine; if there is no answer yet, it is to be waited for.
     fn ask(&mut self, now: Time, waker: &Waker) -> Option<Result<HeldEntry<K, R>, Refusal<K>>> {
         let (pool, request) = (self.pool, self.request);
+        pool.meet();
         // Cloned before the lock is taken: it is the runtime's code.
         let mut waker = Some(waker.clone());
         let (answer, own) = pool.enter(|machine| {
@@ -242,7 +243,8 @@ impl<K: Connector, R: Runtime> Place<'_, K, R> {
 
 impl<K: Connector, R: Runtime> Drop for Place<'_, K, R> {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
+        let ticket = self.ticket.take();
+        if let Some(ticket) = ticket.filter(|_| !self.pool.is_foreign()) {
             let waker = self.pool.enter(|machine| machine.withdraw(&ticket, now));
             drop(waker);
             let (place, since) = (self.place, self.since);

@@ -84,7 +84,10 @@ async fn end<K: Connector, R: Runtime>(pool: Arc<Shared<K, R>>, mut held: Box<He
     if !matches!(undone, Some(Ok(()))) {
         tracing::error!(target: "everpool::pool", "Exception during reset or similar");
     }
-    if survive(|| tell(&pool, Event::CloseDetached, &mut held)).await.is_err() {
+    if survive(|| tell(&pool, Event::CloseDetached, &mut held))
+        .await
+        .is_err()
+    {
         tracing::error!(target: "everpool::pool", "a hook panicked");
     }
     let closing = survive(|| pool.connector.close(held.connection));

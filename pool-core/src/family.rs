@@ -58,7 +58,7 @@ impl<K: Connector, R: Runtime> Family<K, R> {
         }
     }
 
-    /// The calling thread's pool. If that is one too many, the one that rested longest is closed.
+    /// The calling thread's pool. If there are too many, those that rested longest are closed.
     pub(crate) fn mine(&self) -> Arc<Shared<K, R>> {
         let me = thread::current().id();
         let mut members = self.members.lock();
@@ -67,12 +67,15 @@ impl<K: Connector, R: Runtime> Family<K, R> {
             Some(at) => members.known.remove(at).1,
             None => self.newcomer(members.stance),
         };
-        let surplus = members.known.len() >= self.size;
-        let oldest = surplus.then(|| members.known.iter().position(is_at_rest));
-        let evicted = oldest.flatten().map(|at| members.known.remove(at));
+        let mut evicted = Vec::new();
+        while members.known.len() >= self.size
+            && let Some(oldest) = members.known.iter().position(is_at_rest)
+        {
+            evicted.push(members.known.remove(oldest));
+        }
         members.known.push((me, Arc::clone(&mine)));
         drop(members);
-        // Closes its connection, which is the driver's code.
+        // Closes their connections, which is the driver's code.
         drop(evicted);
         mine
     }

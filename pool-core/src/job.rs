@@ -69,6 +69,10 @@ impl<K: Connector, R: Runtime> Job<K, R> {
 impl<K: Connector, R: Runtime> Drop for Job<K, R> {
     fn drop(&mut self) {
         let Some(debt) = self.debt.take() else { return };
+        if self.pool.is_foreign() {
+            // What a child has inherited is the parent's to pay.
+            return std::mem::forget(debt);
+        }
         let dropped = || Arc::new(ConnectFailure::RuntimeEnded);
         self.pool.report(|machine, now| match debt {
             Debt::Connect(permit, home) => {
@@ -80,7 +84,7 @@ impl<K: Connector, R: Runtime> Drop for Job<K, R> {
                 entry.connection.owes_checkin = true;
                 machine.invalidated(entry, Fault::Connection, now);
             }
-            Debt::Close(closing) => machine.closed(&closing, now),
+            Debt::Close(closing) => machine.closed(closing, now),
         });
     }
 }

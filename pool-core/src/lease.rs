@@ -21,7 +21,7 @@ use crate::{
     runtime::{Runtime, Work},
     shared::{PoolMachine, Shared, leave_alone},
     sync::{Guard, mpsc},
-    work::{at_once, give_back},
+    work::{at_once, give_back, spawn},
 };
 
 /// A checkout: a connection that returns to its pool when this is dropped.
@@ -109,7 +109,9 @@ impl<K: Connector, R: Runtime> Lease<K, R> {
         let shared = Arc::clone(&self.shared);
         let entry = self.entry_mut();
         entry.connection.finalizers.push(finalizer);
-        shared.enter(|machine| machine.is_special(entry));
+        if !shared.is_foreign() {
+            shared.enter(|machine| machine.is_special(entry));
+        }
     }
 
     /// Returns the connection as one that is not to be lent again, and with a fault of the server's
@@ -150,6 +152,9 @@ impl<K: Connector, R: Runtime> Lease<K, R> {
         let shared = Arc::clone(&self.shared);
         let entry = self.entry_mut();
         (entry.connection.is_spent, entry.connection.reason) = (true, reason);
+        if shared.is_foreign() {
+            return;
+        }
         shared.enter(|machine| machine.spent(entry));
         shared.notice(Event::SoftInvalidate, entry);
     }
@@ -159,6 +164,9 @@ impl<K: Connector, R: Runtime> Lease<K, R> {
         let mut entry = self.take();
         let place = (entry.slot(), entry.generation());
         let shared = Arc::clone(&self.shared);
+        if shared.is_foreign() {
+            return Detached::new(shared, entry.connection);
+        }
         let record_info = std::mem::take(&mut entry.connection.record_info);
         shared.keep_record_info(place.0, record_info);
         // What was to be undone for the pool's next user is nobody's business any more.
@@ -264,15 +272,16 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
             return leave_alone(entry);
         }
         // Nothing is at rest that belongs to a runtime which is over, and no short cut leads there.
-        let residue = match entry.connection.home.is_over() {
-            true => Residue::Broken,
-            false => residue,
-        };
+        let residue = at_home(&entry, residue);
         entry.connection.is_spent &= residue != Residue::Broken;
         if self.board.is_any_heard(RETURN) || !entry.connection.finalizers.is_empty() {
             return self.take_back_with_hooks(entry, residue, waits);
         }
-        let to_reset = self.enter(|machine| machine.given_back(entry, residue, &now));
+        let to_reset = self.enter(|machine| {
+            // Again, under the lock: what the runtime's end means may have been told before.
+            let residue = at_home(&entry, residue);
+            machine.given_back(entry, residue, &now)
+        });
         if let Some(entry) = to_reset {
             self.return_in_background(entry, residue, waits);
         }
@@ -310,15 +319,24 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
         let home = Arc::clone(&entry.connection.home);
         let work = give_back(Job::new(self, Debt::Return(entry)), residue);
         if !waits {
-            return home.runtime.spawn(Box::pin(work));
+            return spawn(&home, Box::pin(work));
         }
         let (done, finished) = mpsc::sync_channel::<()>(0);
-        home.runtime.spawn(Box::pin(async move {
+        let work = async move {
             let _dropped_at_the_end = done;
             work.await;
-        }));
+        };
+        spawn(&home, Box::pin(work));
         // Nothing is ever sent: the wait ends when the sender is dropped, or with the patience.
         let _ended = finished.recv_timeout(self.options.reset_timeout);
+    }
+}
+
+/// What is left on a connection, which is of no use without its runtime.
+fn at_home<K: Connector, R>(entry: &HeldEntry<K, R>, residue: Residue) -> Residue {
+    match entry.connection.home.is_over() {
+        true => Residue::Broken,
+        false => residue,
     }
 }
 

@@ -17,7 +17,9 @@ use crate::{
     home::Homes,
     info::Info,
     listeners::{Board, Event},
-    machine::{self, Action, Borrower, Holder, Machine, Options, OptionsError, Phase, SlotId, Time},
+    machine::{
+        self, Action, Borrower, Holder, Machine, Options, OptionsError, Phase, SlotId, Time,
+    },
     now::now,
     panics::shielded,
     runtime::Runtime,

@@ -29,7 +29,8 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
         match action {
             Action::Wake(waker) => wake(waker),
             Action::TickAt(at) => self.at(at, Self::tick_now),
-            Action::Connect { permit, not_before } if not_before <= now() => {
+            // In a model, time does not pass, and is not waited for.
+            Action::Connect { permit, not_before } if cfg!(loom) || not_before <= now() => {
                 self.launch(permit);
             }
             Action::Connect { permit, not_before } => {
@@ -74,17 +75,30 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
     }
 
     fn launch(self: &Arc<Self>, permit: Permit) {
-        let Some((home, is_new)) = self.homes.here() else {
+        let Some(home) = self.here() else {
             let failure = Arc::new(ConnectFailure::NoRuntime);
             return self.report(|machine, now| {
                 machine.connect_failed(permit, failure, ConnectFault::Permanent, now);
             });
         };
-        if is_new && !R::IS_LASTING {
-            self.watch(&home);
-        }
         let job = Job::new(self, Debt::Connect(permit, Arc::clone(&home)));
         spawn(&home, Box::pin(connect(job)));
+    }
+
+    /// A caller may have to wait. Whoever opens a connection for it later, like the clock's thread,
+    /// may be in no runtime, and needs to know of this one.
+    pub(crate) fn meet(self: &Arc<Self>) {
+        if !R::IS_LASTING {
+            let _known_from_now_on = self.here();
+        }
+    }
+
+    fn here(self: &Arc<Self>) -> Option<Arc<Home<R>>> {
+        let (home, is_new) = shielded(|| self.homes.here()).flatten()?;
+        if is_new && !R::IS_LASTING {
+            shielded(|| self.watch(&home))?;
+        }
+        Some(home)
     }
 
     /// Leaves a task in a runtime that tells its end.
@@ -255,10 +269,10 @@ enum ReturnFailure<E> {
     Hook(HookError),
 }
 
-/// In a runtime that is over, work is dropped; that tells its end.
-fn spawn<R: Runtime>(home: &Home<R>, work: Work) {
-    if !home.is_over() {
-        home.runtime.spawn(work);
+/// In a runtime that is over, or that panics, work is dropped; that tells its end.
+pub(crate) fn spawn<R: Runtime>(home: &Home<R>, work: Work) {
+    if !home.is_over() && shielded(|| home.runtime.spawn(work)).is_none() {
+        tracing::error!(target: "everpool::pool", "a runtime panicked in spawn");
     }
 }
 
@@ -280,7 +294,17 @@ async fn connect<K: Connector, R: Runtime>(job: Job<K, R>) {
     match outcome {
         Ok(held) => {
             tracing::debug!(target: "everpool::pool", "Created new connection");
-            pool.report(|machine, now| machine.connected(permit, held, now));
+            let stale = pool.report(|machine, now| {
+                // Under the lock, as below: the end of its runtime may have been told before.
+                if held.home.is_over() {
+                    let ended = Arc::new(ConnectFailure::RuntimeEnded);
+                    machine.connect_failed(permit, ended, ConnectFault::Transient, now);
+                    return Some(held);
+                }
+                machine.connected(permit, held, now);
+                None
+            });
+            let _panicked = shielded(|| drop(stale));
         }
         Err(failure) => {
             let fault = pool.connect_fault(&failure);
@@ -314,7 +338,13 @@ async fn ping<K: Connector, R: Runtime>(mut job: Job<K, R>) {
             let Some(Debt::Ping(entry)) = job.paid() else {
                 return;
             };
-            return pool.report(|machine, now| machine.pinged(entry, now));
+            return pool.report(|machine, now| match entry.connection.home.is_over() {
+                true => {
+                    let ended = Arc::new(ConnectFailure::RuntimeEnded);
+                    machine.ping_failed(entry, ended, Fault::Connection, now);
+                }
+                false => machine.pinged(entry, now),
+            });
         }
         Some(Ok(Err(error))) => {
             let fault = pool.fault(&error, &mut entry.connection);
@@ -372,7 +402,7 @@ async fn close<K: Connector, R: Runtime>(job: Job<K, R>, mut held: Box<Held<K, R
     let Some(Debt::Close(closing)) = job.paid() else {
         return;
     };
-    pool.report(|machine, now| machine.closed(&closing, now));
+    pool.report(|machine, now| machine.closed(closing, now));
 }
 
 impl<K: Connector, R: Runtime> Shared<K, R> {
@@ -413,7 +443,10 @@ pub(crate) async fn give_back<K: Connector, R: Runtime>(mut job: Job<K, R>, resi
             let Some(Debt::Return(entry)) = job.paid() else {
                 return;
             };
-            return pool.report(|machine, now| machine.was_reset(entry, now));
+            return pool.report(|machine, now| match entry.connection.home.is_over() {
+                true => machine.invalidated(entry, Fault::Connection, now),
+                false => machine.was_reset(entry, now),
+            });
         }
         Some(Ok(Err(ReturnFailure::Driver(error)))) => {
             // Whatever the error is, what was open may still be.
@@ -450,8 +483,12 @@ struct Sentinel<K: Connector, R: Runtime>(Weak<Shared<K, R>>, Arc<Home<R>>);
 
 impl<K: Connector, R: Runtime> Drop for Sentinel<K, R> {
     fn drop(&mut self) {
+        let pool = self.0.upgrade();
+        if pool.as_ref().is_some_and(|pool| pool.is_foreign()) {
+            return;
+        }
         self.1.ends();
-        if let Some(pool) = self.0.upgrade() {
+        if let Some(pool) = pool {
             pool.report(|machine, now| {
                 machine.condemn(|held| held.home.is_over(), now);
             });

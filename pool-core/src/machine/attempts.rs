@@ -12,7 +12,6 @@ pub(super) struct Attempts {
     under_way: BTreeMap<SlotId, Attempt>,
     patience: Duration,
     counting: usize,
-    overdue: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -38,7 +37,6 @@ impl Attempts {
             under_way: BTreeMap::new(),
             patience,
             counting: 0,
-            overdue: 0,
         }
     }
 
@@ -49,11 +47,6 @@ impl Attempts {
     /// How many callers are attended to.
     pub(super) fn callers(&self) -> usize {
         self.counting
-    }
-
-    /// Whether something may still come of one of them.
-    pub(super) fn is_any_hopeful(&self) -> bool {
-        self.under_way.len() > self.overdue
     }
 
     /// Begins; says when it will be overdue.
@@ -73,8 +66,7 @@ impl Attempts {
         match self.under_way.remove(&slot).map(|ended| ended.standing) {
             None => return false,
             Some(Standing::Counting) => self.counting -= 1,
-            Some(Standing::Overdue) => self.overdue -= 1,
-            Some(Standing::Superseded) => {}
+            Some(Standing::Overdue | Standing::Superseded) => {}
         }
         true
     }
@@ -98,7 +90,6 @@ impl Attempts {
         };
         oldest.standing = Standing::Overdue;
         self.counting -= 1;
-        self.overdue += 1;
         true
     }
 

@@ -6,6 +6,9 @@ use super::{
     Action, Cause, ConnectFault, Entry, Machine, Permit, Refusal, Time, entry::Seat, outage::Outage,
 };
 
+/// So much may hang in the smallest pool.
+const FEW: usize = 10;
+
 impl<C, E: Clone> Machine<C, E> {
     /// A connection was opened.
     pub fn connected(&mut self, permit: Permit, connection: C, now: Time) {
@@ -52,14 +55,14 @@ impl<C, E: Clone> Machine<C, E> {
     /// Whether another connect may begin now. In an outage there is one at a time for the whole
     /// pool.
     pub(super) fn may_connect(&self) -> bool {
-        let is_probing = self.outage.is_some() && self.connecting.is_any_hopeful();
+        let is_probing = self.outage.is_some() && self.connecting.callers() > 0;
         !is_probing && !self.is_hanging() && self.slots.occupied() < self.limits.most
     }
 
-    /// What was given up may never end. When there is as much of it as there may be connections, no
-    /// more is begun, or a driver that hangs would take all threads in time.
+    /// What was given up may never end. When there is as much of it as there may be connections, and
+    /// more than a few, no more is begun, or a driver that hangs would take all threads in time.
     pub(super) fn is_hanging(&self) -> bool {
-        self.slots.abandoned() >= self.limits.most
+        self.slots.abandoned() >= self.limits.most.max(FEW)
     }
 
     pub(super) fn start_connect(&mut self, now: Time) -> bool {

@@ -247,7 +247,7 @@ impl<C, E: Clone> Machine<C, E> {
                 self.slots.holders().next().map(|holder| holder.borrower),
             ));
         }
-        let is_probing = self.connecting.is_any_hopeful() || self.is_hanging();
+        let is_probing = self.connecting.callers() > 0 || self.is_hanging();
         if is_probing && let Some(refusal) = self.hopeless(now) {
             return Some(refusal);
         }

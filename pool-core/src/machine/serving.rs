@@ -1,5 +1,6 @@
 //! What becomes of a connection: lent, at rest, pinged, closed.
 
+use alloc::vec::Vec;
 use core::task::Waker;
 
 use super::{
@@ -19,12 +20,12 @@ impl<C, E: Clone> Machine<C, E> {
     }
 
     /// None came. A disconnect is nobody's error: the next connection is tried. Anything else is
-    /// told to the first in line.
+    /// told to the first in line, unless pings are for keeping alive only.
     pub fn ping_failed(&mut self, entry: Entry<C>, error: E, fault: Fault, now: Time) {
         if !self.pinging.end(entry.slot()) {
             return self.close(entry, Cause::Late, now);
         }
-        if !fault.is_disconnect() {
+        if !fault.is_disconnect() && self.options.pre_ping {
             self.refuse_first(Refusal::Ping(error));
         }
         self.discard(entry, fault, Cause::PingFailed, now);
@@ -32,7 +33,7 @@ impl<C, E: Clone> Machine<C, E> {
     }
 
     /// A connection is closed, and its slot vacant.
-    pub fn closed(&mut self, closing: &Closing, now: Time) {
+    pub fn closed(&mut self, closing: Closing, now: Time) {
         let _in_time = self.closing.end(closing.slot);
         self.vacate(closing.slot);
         self.attend(now);
@@ -81,6 +82,15 @@ impl<C, E: Clone> Machine<C, E> {
     pub(super) fn take_idle(&mut self) -> Option<Entry<C>> {
         let first = self.slots.take_first();
         first.map(|(entry, _)| entry)
+    }
+
+    /// Takes all that rest, the one that has rested longest first.
+    pub(super) fn take_oldest_first(&mut self) -> Vec<Entry<C>> {
+        let mut all = self.slots.take_all();
+        if self.options.use_lifo {
+            all.reverse();
+        }
+        all
     }
 
     /// Whoever has just come back is lent first, or last.

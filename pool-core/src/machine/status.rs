@@ -171,6 +171,8 @@ impl Tally {
 pub enum Phase {
     /// For the pool to be resumed.
     Suspended,
+    /// For earlier work of the driver to end, which hangs: so much of it that no more is begun.
+    Hanging,
     /// For a server that accepts no connection.
     Outage,
     /// For an answer to the ping.
@@ -187,6 +189,8 @@ impl Phase {
     pub(super) fn of<C, E: Clone>(machine: &Machine<C, E>) -> Self {
         if machine.is_suspended {
             Self::Suspended
+        } else if machine.is_hanging() {
+            Self::Hanging
         } else if machine.outage.is_some() {
             Self::Outage
         } else if machine.pinging.len() > 0 {
@@ -203,6 +207,7 @@ impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Suspended => "the pool was suspended",
+            Self::Hanging => "too much that the driver had begun never ended",
             Self::Outage => "the server accepted no connection",
             Self::Ping => "a ping was still unanswered",
             Self::Connect => "a connection was still being opened",

@@ -15,9 +15,10 @@ impl<C, E: Clone> Machine<C, E> {
         if self.alarm.is_some_and(|at| at <= now) {
             self.alarm = None;
         }
+        // First those who leave, so that nothing is begun for them.
         let next = self
-            .give_up(now, unanswered)
-            .min(self.end_waits(now))
+            .end_waits(now)
+            .min(self.give_up(now, unanswered))
             .min(self.end_rests(now))
             .min(self.report_leaks(now));
         self.attend(now);
@@ -98,7 +99,7 @@ impl<C, E: Clone> Machine<C, E> {
             .idle()
             .saturating_sub(self.options.min_idle as usize);
         let mut next = Time::NEVER;
-        for entry in self.slots.take_all() {
+        for entry in self.take_oldest_first() {
             let slot = self.slots.at(entry.slot());
             if spare > 0 && is_over(self.options.max_idle_time, slot.rested) {
                 spare -= 1;
@@ -107,7 +108,7 @@ impl<C, E: Clone> Machine<C, E> {
                 self.ping(entry, now);
             } else {
                 next = next.min(self.due(entry.slot(), now));
-                self.slots.rest_last(entry);
+                self.rest_newest(entry);
             }
         }
         next
@@ -162,11 +163,16 @@ impl<C, E: Clone> Machine<C, E> {
         };
         options.check()?;
         (self.limits, self.options) = (options.limits(), options);
-        while self.slots.idle() > self.limits.kept || self.is_surplus() {
-            let Some(entry) = self.take_idle() else {
-                break;
-            };
-            self.close(entry, Cause::Surplus, now);
+        let idle = self.slots.idle();
+        let surplus = self.open().saturating_sub(self.limits.most);
+        let mut surplus = surplus.max(idle.saturating_sub(self.limits.kept));
+        for entry in self.take_oldest_first() {
+            if surplus > 0 {
+                surplus -= 1;
+                self.close(entry, Cause::Surplus, now);
+            } else {
+                self.rest_newest(entry);
+            }
         }
         self.refresh();
         self.attend(now);

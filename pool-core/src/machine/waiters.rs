@@ -48,6 +48,9 @@ pub(super) struct Waiters<A> {
     free: u32,
     waiting: usize,
     next_number: u64,
+    /// The latest deadline of those who came since the queue was empty, while nobody came whose
+    /// deadline is earlier than that of who came before.
+    sorted_until: Option<Time>,
 }
 
 /// Who has just left the queue with an answer.
@@ -65,6 +68,7 @@ impl<A> Waiters<A> {
             free: NONE,
             waiting: 0,
             next_number: 0,
+            sorted_until: Some(Time::START),
         }
     }
 
@@ -103,6 +107,10 @@ impl<A> Waiters<A> {
                 self.unlink(this);
             } else {
                 next = next.min(place.deadline);
+                // As a rule all have the same patience; then nobody behind is to be looked at.
+                if self.sorted_until.is_some() {
+                    break;
+                }
             }
             at = following;
         }
@@ -110,6 +118,11 @@ impl<A> Waiters<A> {
     }
 
     pub(super) fn join(&mut self, borrower: Borrower, now: Time, deadline: Time) -> Ticket {
+        if self.waiting == 0 {
+            self.sorted_until = Some(Time::START);
+        }
+        let is_later = |until: &Time| deadline >= *until;
+        self.sorted_until = self.sorted_until.filter(is_later).map(|_| deadline);
         let number = self.next_number;
         self.next_number += 1;
         let place = self.occupy(Place {

@@ -176,7 +176,7 @@ impl World {
                 let (closing, connection) = work.what;
                 self.open.remove(&connection).expect("it is closed once");
                 self.lost.remove(&connection);
-                self.machine.closed(&closing, self.now);
+                self.machine.closed(closing, self.now);
             }
             Event::Pass(time) => self.now = self.now + time,
             Event::Tick => self.tick(),

@@ -152,9 +152,9 @@ fn law_2_nobody_waits_for_a_connect_while_a_fit_connection_is_idle() {
     });
 }
 
-/// So much was given up that no more is begun.
+/// So much was given up that no more is begun: not in stories as short as these.
 fn is_hanging(world: &World) -> bool {
-    world.abandoned() >= world.most()
+    world.abandoned() >= world.most().max(10)
 }
 
 #[test]

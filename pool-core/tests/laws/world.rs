@@ -261,8 +261,7 @@ impl World {
 
     /// Attempts that may still bring something.
     pub(crate) fn probes(&self) -> usize {
-        let hopeful = |work: &&Work<Permit>| !work.is_given_up && !work.is_overdue;
-        self.connects.iter().filter(hopeful).count()
+        self.connects_under_way()
     }
 
     /// Whether a connection of this generation is open that could still come back.

@@ -44,7 +44,7 @@ fn checkout_or_leave(pool: &mut Pool, now: Time) -> Checkout<u32, &'static str> 
 fn finish(pool: &mut Pool, now: Time) {
     while let Some(action) = next_work(pool) {
         match action {
-            Action::Close(closing, _) => pool.closed(&closing, now),
+            Action::Close(closing, _) => pool.closed(closing, now),
             Action::Connect { permit, .. } => {
                 pool.connect_failed(permit, "no more", ConnectFault::Permanent, now);
             }

@@ -166,7 +166,7 @@ fn four_connections_of_which_two_are_kept_open_twelve_in_five_rounds() {
             given_back(&mut pool, entry, now);
         }
         while let Some(Action::Close(closing, _)) = next_work(&mut pool) {
-            pool.closed(&closing, now);
+            pool.closed(closing, now);
             closed_in_all += 1;
         }
     }

@@ -34,10 +34,9 @@ fn a_connect_that_hangs_is_a_failure_and_its_place_is_free_for_another() {
     });
     assert_eq!(pool.last_connect_error(), Some(&("hung", at(5_000))));
     assert_eq!(pool.phase(), Phase::Outage);
-    assert_eq!((pool.status().connecting, pool.status().abandoned), (0, 1));
+    assert_eq!((pool.status().connecting, pool.status().abandoned), (1, 1));
     assert_eq!(pool.snapshot(at(5_000)).connect_errors, 1);
-    // No more is given up at once than the pool may have.
-    nothing_to_do(&mut pool);
+    let (permit, _) = to_connect(&mut pool);
     pool.connected(hung, 1, at(6_000));
     assert_eq!(closed_for(&mut pool, at(6_000)), (1, Cause::Late));
     assert!(answer(&mut pool, &caller).is_none());
@@ -46,7 +45,6 @@ fn a_connect_that_hangs_is_a_failure_and_its_place_is_free_for_another() {
         Phase::Connect,
         "though late, the server accepts"
     );
-    let (permit, _) = to_connect(&mut pool);
     pool.connected(permit, 2, at(6_000));
     assert_eq!(handed(&mut pool, &caller).connection, 2);
     assert_eq!(pool.status().abandoned, 0);
@@ -158,9 +156,9 @@ fn a_reset_that_hangs_loses_its_connection_only() {
     tick(&mut pool, at(3_000));
     assert_eq!(pool.generation(), generation);
     assert_eq!(pool.status().abandoned, 1);
+    let (permit, _) = to_connect(&mut pool);
     pool.was_reset(hung, at(3_500));
     assert_eq!(closed_for(&mut pool, at(3_500)), (1, Cause::Late));
-    let (permit, _) = to_connect(&mut pool);
     pool.connected(permit, 2, at(3_500));
     assert_eq!(handed(&mut pool, &caller).connection, 2);
 }
@@ -192,7 +190,7 @@ fn a_close_that_hangs_leaves_its_place_to_the_next() {
     tick(&mut pool, at(4_000));
     let (permit, _) = to_connect(&mut pool);
     assert_eq!((pool.status().closing, pool.status().abandoned), (0, 1));
-    pool.closed(&hung, at(9_000));
+    pool.closed(hung, at(9_000));
     assert_eq!(pool.status().abandoned, 0);
     pool.connected(permit, 3, at(9_000));
     assert_eq!(handed(&mut pool, &caller).connection, 3);
@@ -202,9 +200,8 @@ fn a_close_that_hangs_leaves_its_place_to_the_next() {
 
 /// A driver that hangs for ever would take all threads otherwise.
 #[test]
-fn what_hangs_is_bounded_by_the_capacity() {
+fn what_hangs_is_bounded() {
     let mut pool = impatient(|options| options.capacity = bounded(3, 0));
-    let callers = [0; 10].map(|_| queued(&mut pool, Time::START));
     let mut hung = Vec::new();
     for second in 0..100 {
         let now = at(second * 1_000);
@@ -218,7 +215,9 @@ fn what_hangs_is_bounded_by_the_capacity() {
         tick(&mut pool, now);
         let _suffers = pool.checkout(Borrower::here(), &now);
     }
-    assert!(hung.len() < 6, "{} hang", hung.len());
+    // More than a few, so that a small pool recovers from a few; but not without end.
+    assert!((10..13).contains(&hung.len()), "{} hang", hung.len());
+    assert_eq!(pool.phase(), Phase::Hanging);
     assert!(matches!(
         refused(&mut pool, at(100_000)),
         Refusal::Outage(..)
@@ -227,7 +226,7 @@ fn what_hangs_is_bounded_by_the_capacity() {
     pool.connect_failed(late, "refused", ConnectFault::Transient, at(100_000));
     let (permit, _) = to_connect(&mut pool);
     pool.connected(permit, 1, at(100_000));
-    assert_eq!(handed(&mut pool, &callers[0]).connection, 1);
+    assert_eq!(lent(&mut pool, at(100_000)).connection, 1);
 }
 
 #[test]

@@ -197,7 +197,7 @@ fn who_waits_for_the_end_is_woken_when_the_last_connection_is_closed() {
         panic!("it is closed");
     };
     nothing_to_do(&mut pool);
-    pool.closed(&closing, Time::START);
+    pool.closed(closing, Time::START);
     assert!(woken(&mut pool).will_wake(&early));
     assert!(woken(&mut pool).will_wake(&late));
     nothing_to_do(&mut pool);

@@ -188,7 +188,7 @@ fn the_ticks_that_are_asked_for_end_a_rest_in_time_though_it_is_kept_alive() {
         }
         Action::Close(closing, _) => {
             done.push(("closed", now));
-            pool.closed(&closing, now);
+            pool.closed(closing, now);
         }
         other => panic!("expected a ping or a close, not {other:?}"),
     });

@@ -112,7 +112,7 @@ pub(crate) fn closed(pool: &mut Pool, now: Time) -> u32 {
 pub(crate) fn closed_for(pool: &mut Pool, now: Time) -> (u32, Cause) {
     match next_work(pool) {
         Some(Action::Close(closing, connection)) => {
-            pool.closed(&closing, now);
+            pool.closed(closing.clone(), now);
             (connection, closing.cause())
         }
         other => panic!("expected a close, not {other:?}"),

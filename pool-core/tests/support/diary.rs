@@ -97,19 +97,23 @@ impl Connector for Told {
     async fn connect(&self) -> Result<Connection, Failed> {
         let connected = self.scripted.connect().await;
         match &connected {
-            Ok(connection) => self.diary.write(format_args!("driver: connect {}", connection.number)),
+            Ok(connection) => self
+                .diary
+                .write(format_args!("driver: connect {}", connection.number)),
             Err(_) => self.diary.write("driver: connect fails"),
         }
         connected
     }
 
     async fn ping(&self, connection: &mut Connection) -> Result<(), Failed> {
-        self.diary.write(format_args!("driver: ping {}", connection.number));
+        self.diary
+            .write(format_args!("driver: ping {}", connection.number));
         self.scripted.ping(connection).await
     }
 
     async fn reset(&self, connection: &mut Connection, how: ResetOnReturn) -> Result<(), Failed> {
-        self.diary.write(format_args!("driver: {how:?} {}", connection.number));
+        self.diary
+            .write(format_args!("driver: {how:?} {}", connection.number));
         self.scripted.reset(connection, how).await
     }
 
@@ -135,7 +139,10 @@ impl Connector for Told {
 /// Of one connection, unless told otherwise.
 pub(crate) fn pool_over(connector: Told, change: impl FnOnce(&mut Options)) -> Pool {
     let mut options = Options::default();
-    options.capacity = Capacity::Bounded { size: 1, overflow: 0 };
+    options.capacity = Capacity::Bounded {
+        size: 1,
+        overflow: 0,
+    };
     change(&mut options);
     let pool = Pool::new(connector, options).expect("the options are valid");
     pool.with_timeout(PATIENCE)
@@ -195,14 +202,34 @@ pub(crate) fn listen(events: &Events<'_, Connection>, diary: &Diary) {
     let (invalidate, soft) = (because("invalidate"), because("soft_invalidate"));
     let (reset, checkin) = (diary.clone(), diary.clone());
     events
-        .first_connect(move |connection, _| { first(connection); Ok(()) })
-        .connect(move |connection, _| { connect(connection); Ok(()) })
-        .checkout(move |connection, _| { checkout(connection); Ok(()) })
+        .first_connect(move |connection, _| {
+            first(connection);
+            Ok(())
+        })
+        .connect(move |connection, _| {
+            connect(connection);
+            Ok(())
+        })
+        .checkout(move |connection, _| {
+            checkout(connection);
+            Ok(())
+        })
         .reset(move |connection, record, state| {
             let whose = if record.is_some() { "" } else { " of nobody" };
-            let clean = if state.transaction_was_reset { ", clean" } else { "" };
-            let last = if state.terminate_only { ", to be closed" } else { "" };
-            reset.write(format_args!("reset {}{whose}{clean}{last}", connection.number));
+            let clean = if state.transaction_was_reset {
+                ", clean"
+            } else {
+                ""
+            };
+            let last = if state.terminate_only {
+                ", to be closed"
+            } else {
+                ""
+            };
+            reset.write(format_args!(
+                "reset {}{whose}{clean}{last}",
+                connection.number
+            ));
             Ok(())
         })
         .checkin(move |connection, _| {
