@@ -2,8 +2,9 @@
 //!
 //! [`Machine`] is told what happened and what time it is; it answers a checkout, and says what to do
 //! next ([`Machine::next_action`]). It has no thread, clock, lock or driver. Its state changes in
-//! this file and in three more that continue it: `serving.rs` (what becomes of a connection),
-//! `connecting.rs` (opening them, and outages) and `upkeep.rs` (what time and the operator ask for).
+//! this file and in four more that continue it: `returning.rs` (what comes back), `serving.rs` (who
+//! gets what), `connecting.rs` (opening connections, and outages) and `upkeep.rs` (what time and the
+//! operator ask for).
 //!
 //! A checkout is either answered at once or gets a [`Ticket`] in the queue. Connecting and pinging
 //! are done *for* the queue, not *by* a caller: as many as there are callers not yet attended to. So
@@ -34,6 +35,8 @@ use core::{task::Waker, time::Duration};
 
 mod action;
 mod attempts;
+mod check;
+mod class;
 mod connecting;
 mod cuts;
 mod entry;
@@ -42,6 +45,8 @@ mod histogram;
 mod holder;
 mod options;
 mod outage;
+mod reports;
+mod returning;
 mod serving;
 mod slots;
 mod status;
@@ -50,19 +55,21 @@ mod upkeep;
 mod waiters;
 
 pub use action::{Action, Checkout, Refusal};
+pub use check::OptionsError;
+pub use class::{Capacity, PoolClass, ResetOnReturn};
 pub use entry::{Cause, Closing, Entry, Generation, Permit};
 pub use fault::{ConnectFault, Fault, Residue};
 pub use histogram::Histogram;
 pub use holder::{Borrower, Holder};
-pub use options::{Capacity, Options, OptionsError, PoolClass, ResetOnReturn};
+pub use options::Options;
 pub use slots::SlotId;
 pub use status::{Phase, Snapshot, Status};
 pub use time::{Clock, Time};
 pub use waiters::Ticket;
 
 use attempts::Attempts;
+use class::Limits;
 use cuts::ShortCuts;
-use options::Limits;
 use outage::Outage;
 use slots::Slots;
 use status::Tally;
@@ -290,130 +297,6 @@ impl<C, E: Clone> Machine<C, E> {
         waker
     }
 
-    /// A connection comes back. If an entry is returned, something may be open on it: it is to be
-    /// reset, then `was_reset` or `invalidated`.
-    #[inline]
-    #[must_use = "an entry that is dropped is a slot that is lost"]
-    pub fn given_back(
-        &mut self,
-        entry: Entry<C>,
-        residue: Residue,
-        clock: &impl Clock,
-    ) -> Option<Entry<C>> {
-        let entry = match residue {
-            Residue::Clean => {
-                let entry = self.rest_plainly(entry)?;
-                self.rest_by_age(entry)?
-            }
-            _ => entry,
-        };
-        self.given_back_at(entry, residue, clock.now())
-    }
-
-    /// The short cut of `given_back`, for a connection on which nothing is open: to rest, if nobody
-    /// waits for it and it is known without a look at the clock that it may. Else it is given back to
-    /// the caller, who says `given_back`.
-    #[inline(always)]
-    pub fn rest_plainly(&mut self, entry: Entry<C>) -> Option<Entry<C>> {
-        if !self.cuts.rests_plainly {
-            return Some(entry);
-        }
-        self.slots.end_use(entry, self.options.use_lifo)
-    }
-
-    /// The same for a machine that looks at the clock, but only once a checkout: the rest is counted
-    /// from the last look.
-    pub fn rest_by_age(&mut self, entry: Entry<C>) -> Option<Entry<C>> {
-        let (latest, slot) = (self.latest, self.slots.at_mut(entry.slot()));
-        if !self.cuts.rests_by_age || latest >= slot.expires {
-            return Some(entry);
-        }
-        slot.rested = latest;
-        let unfit = self.slots.end_use(entry, self.options.use_lifo);
-        if unfit.is_none() {
-            self.rest_begins(latest);
-        }
-        unfit
-    }
-
-    /// This connection is not simply put to rest when it comes back, because something is to be done
-    /// then.
-    pub fn is_special(&mut self, entry: &Entry<C>) {
-        self.slots.at_mut(entry.slot()).is_plain = false;
-    }
-
-    fn given_back_at(&mut self, entry: Entry<C>, residue: Residue, now: Time) -> Option<Entry<C>> {
-        self.latest = self.latest.max(now);
-        self.record_use(entry.slot(), now);
-        let is_left_alone = self.options.reset_on_return == ResetOnReturn::Nothing
-            || residue == Residue::Clean && !self.options.reset_always;
-        match (residue, self.unfit(&entry, now)) {
-            (Residue::Broken, _) => self.invalidated(entry, Fault::Connection, now),
-            (_, Some(cause)) => self.close(entry, cause, now),
-            (_, None) if is_left_alone => self.settle(entry, Self::offer, now),
-            (_, None) => {
-                self.reset_begins(&entry, now);
-                return Some(entry);
-            }
-        }
-        None
-    }
-
-    /// A connection comes back, and something is to be done with it before it can be lent again,
-    /// whatever is open on it. Then say `was_reset` or `invalidated`.
-    pub fn held_back(&mut self, entry: &Entry<C>, now: Time) {
-        self.latest = self.latest.max(now);
-        self.record_use(entry.slot(), now);
-        self.reset_begins(entry, now);
-    }
-
-    fn reset_begins(&mut self, entry: &Entry<C>, now: Time) {
-        let overdue = self.resetting.begin(entry.slot(), entry.generation(), now);
-        self.tick_at(overdue);
-    }
-
-    /// Somebody wants to be asked about each checkout, or each return: there are no short cuts.
-    pub fn listened_to(&mut self, checkouts: bool, returns: bool) {
-        self.is_awaited |= checkouts;
-        self.is_heard |= returns;
-        self.refresh();
-    }
-
-    /// What was open on a returned connection is undone.
-    pub fn was_reset(&mut self, entry: Entry<C>, now: Time) {
-        if self.resetting.end(entry.slot()) {
-            self.settle(entry, Self::offer, now);
-        } else {
-            self.close(entry, Cause::Late, now);
-        }
-    }
-
-    /// This connection is not to be lent again. If the fault is the server's, neither is any other
-    /// of its generation.
-    pub fn invalidated(&mut self, entry: Entry<C>, fault: Fault, now: Time) {
-        let cause = if self.resetting.end(entry.slot()) {
-            Cause::ResetFailed
-        } else {
-            Cause::Invalidated
-        };
-        self.discard(entry, fault, cause, now);
-    }
-
-    /// This connection is to be replaced when it comes back; until then it can be used
-    /// (SQLAlchemy's soft invalidation).
-    pub fn spent(&mut self, entry: &Entry<C>) {
-        let slot = self.slots.at_mut(entry.slot());
-        (slot.expires, slot.is_plain) = (Time::START, false);
-    }
-
-    /// A connection leaves the pool for good, with whoever has it. Its place is free.
-    pub fn detached(&mut self, entry: Entry<C>, now: Time) -> C {
-        self.alive -= self.if_current(entry.generation());
-        self.vacate(entry.slot());
-        self.attend(now);
-        entry.connection
-    }
-
     /// A connection of `generation` met a dead server: starts a new generation, unless one was
     /// started since that connection was opened. True if it did.
     pub fn suspected(&mut self, generation: Generation, now: Time) -> bool {
@@ -453,6 +336,13 @@ impl<C, E: Clone> Machine<C, E> {
         }
     }
 
+    /// Somebody wants to be asked about each checkout, or each return: there are no short cuts.
+    pub fn listened_to(&mut self, checkouts: bool, returns: bool) {
+        self.is_awaited |= checkouts;
+        self.is_heard |= returns;
+        self.refresh();
+    }
+
     /// Whose answer is there, if that is what is to be done next: the commonest action of all.
     pub fn next_waker(&mut self) -> Option<Waker> {
         let is_wake = matches!(self.actions.front(), Some(Action::Wake(_)));
@@ -473,62 +363,6 @@ impl<C, E: Clone> Machine<C, E> {
     #[inline]
     pub fn next_action(&mut self) -> Option<Action<C>> {
         self.actions.pop_front()
-    }
-
-    /// The pool's numbers.
-    pub fn status(&self) -> Status {
-        Status::of(self)
-    }
-
-    /// The pool's numbers, and what it has counted.
-    pub fn snapshot(&self, now: Time) -> Snapshot {
-        Snapshot::of(self, now)
-    }
-
-    /// What the first in line is waiting for.
-    pub fn phase(&self) -> Phase {
-        Phase::of(self)
-    }
-
-    /// How many callers are in the queue.
-    pub fn waiting(&self) -> usize {
-        self.waiters.waiting()
-    }
-
-    /// Who has a connection.
-    pub fn holders(&self) -> impl Iterator<Item = &Holder> {
-        self.slots.holders()
-    }
-
-    /// Who has had a connection for the longest time.
-    pub fn oldest_holder(&self) -> Option<&Holder> {
-        self.slots.holders().min_by_key(|holder| holder.number)
-    }
-
-    /// The current generation.
-    pub fn generation(&self) -> Generation {
-        self.generation
-    }
-
-    /// What this pool was told to be.
-    pub fn options(&self) -> &Options {
-        &self.options
-    }
-
-    /// The last error of a failed connect, and when that was; `None` once one succeeded.
-    pub fn last_connect_error(&self) -> Option<&(E, Time)> {
-        self.last_connect_error.as_ref()
-    }
-
-    pub(crate) fn checked_out(&self) -> usize {
-        let work = [
-            &self.connecting,
-            &self.pinging,
-            &self.resetting,
-            &self.closing,
-        ];
-        let at_work: usize = work.into_iter().map(Attempts::len).sum();
-        self.slots.occupied() - self.slots.idle() - at_work
     }
 
     fn if_current(&self, generation: Generation) -> usize {

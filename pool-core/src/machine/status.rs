@@ -2,10 +2,10 @@ use core::{fmt, time::Duration};
 
 use super::{
     Machine,
+    class::{Capacity, PoolClass},
     entry::{Cause, Generation},
     histogram::Histogram,
     holder::{Borrower, Holder},
-    options::{Capacity, PoolClass},
     time::Time,
 };
 
