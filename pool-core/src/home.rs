@@ -64,6 +64,16 @@ impl<R: Runtime> Homes<R> {
         &self.prototype
     }
 
+    /// Whether the caller is in the runtime that was used last, or in none.
+    pub(crate) fn is_last_here(&self) -> bool {
+        let Some(current) = self.prototype.current() else {
+            return true;
+        };
+        let known = self.known.lock();
+        let last = known.last();
+        last.is_some_and(|home| !home.is_over() && home.runtime.is_same(&current))
+    }
+
     /// The caller's runtime; if it is in none, the one that was used last.
     pub(crate) fn here(&self) -> Option<Found<R>> {
         let current = self.prototype.current();

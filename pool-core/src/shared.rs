@@ -166,11 +166,15 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
     }
 
     /// Lets the machine go, and does what it wants done.
-    #[inline]
-    pub(crate) fn leave(self: &Arc<Self>, mut machine: Guard<'_, PoolMachine<K, R>>) {
-        if !machine.has_action() {
-            return;
+    #[inline(always)]
+    pub(crate) fn leave(self: &Arc<Self>, machine: Guard<'_, PoolMachine<K, R>>) {
+        if machine.has_action() {
+            self.leave_and_act(machine);
         }
+    }
+
+    #[inline(never)]
+    fn leave_and_act(self: &Arc<Self>, mut machine: Guard<'_, PoolMachine<K, R>>) {
         let waker = machine.next_waker();
         let is_more = machine.has_action();
         drop(machine);

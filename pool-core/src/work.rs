@@ -88,7 +88,7 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
     /// A caller may have to wait. Whoever opens a connection for it later, like the clock's thread,
     /// may be in no runtime, and needs to know of this one.
     pub(crate) fn meet(self: &Arc<Self>) {
-        if !R::IS_LASTING {
+        if !R::IS_LASTING && shielded(|| self.homes.is_last_here()) != Some(true) {
             let _known_from_now_on = self.here();
         }
     }

@@ -36,6 +36,7 @@ impl<C, E: Clone> Machine<C, E> {
 
     /// The same for a machine that looks at the clock, but only once a checkout: the rest is counted
     /// from the last look.
+    #[inline(always)]
     pub fn rest_by_age(&mut self, entry: Entry<C>) -> Option<Entry<C>> {
         let (latest, slot) = (self.latest, self.slots.at_mut(entry.slot()));
         if !self.cuts.rests_by_age || latest >= slot.expires {
