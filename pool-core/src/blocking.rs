@@ -10,7 +10,8 @@ use crate::{
     future,
     handle::{Closed, Handle},
     machine::{Borrower, Options, OptionsError},
-    park::{block_on, block_until, thread_mark},
+    mark::thread_mark,
+    park::{block_on, block_until},
     runtime::Runtime,
     shared::{PoolMachine, Shared},
     sync::Guard,
@@ -110,7 +111,8 @@ impl<K: Connector, R: Runtime> Pool<K, R> {
         }
     }
 
-    /// Takes a connection if one is idle that needs neither a ping nor a wait. Does not block.
+    /// Takes a connection if one is idle that needs neither a ping nor a wait, and no hook of
+    /// `checkout` is to be asked. Does not block.
     #[track_caller]
     pub fn try_checkout(&self) -> Option<Lease<K, R>> {
         let borrower = Borrower {

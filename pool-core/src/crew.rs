@@ -5,12 +5,13 @@ use std::{
     cell::Cell,
     collections::VecDeque,
     fmt,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
     thread,
     time::Duration,
 };
 
 use crate::{
+    fork,
     panics::shielded,
     park::block_on,
     runtime::{Runtime, Work},
@@ -28,10 +29,25 @@ thread_local! {
 #[derive(Clone, Default)]
 pub struct Threads(Arc<Office>);
 
-#[derive(Default)]
 struct Office {
+    /// How many forks this process was from the first, when this was made.
+    fork: u32,
     roster: Mutex<Roster>,
     bell: Condvar,
+    /// The office of a forked child, in which the threads of this one are not.
+    heir: OnceLock<Arc<Self>>,
+}
+
+impl Default for Office {
+    fn default() -> Self {
+        fork::watch();
+        Self {
+            fork: fork::generation(),
+            roster: Mutex::default(),
+            bell: Condvar::new(),
+            heir: OnceLock::new(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -54,21 +70,22 @@ impl Runtime for Threads {
     /// Has work done, at once, by a thread of its own. If no thread can be started, another worker
     /// does it when it is free, or this one here does it now.
     fn spawn(&self, work: Work) {
-        let mut roster = self.0.lock();
+        let office = self.0.live();
+        let mut roster = office.lock();
         roster.jobs.push_back(work);
         if roster.idle >= roster.jobs.len() {
             drop(roster);
-            self.0.bell.notify_one();
+            office.bell.notify_one();
             return;
         }
         drop(roster);
-        let office = Arc::clone(&self.0);
+        let employer = Arc::clone(office);
         let worker = thread::Builder::new().name("everpool".into());
-        if let Err(error) = worker.spawn(move || office.work(PATIENCE)) {
+        if let Err(error) = worker.spawn(move || employer.work(PATIENCE)) {
             tracing::warn!(%error, "no thread could be started; its work is done by the caller");
             // Who is at work already takes up what it has just left, when it is done.
             if !AT_WORK.get() {
-                self.0.work(Duration::ZERO);
+                office.work(Duration::ZERO);
                 AT_WORK.set(false);
             }
         }
@@ -82,6 +99,14 @@ impl fmt::Debug for Threads {
 }
 
 impl Office {
+    /// The office of this process.
+    fn live(self: &Arc<Self>) -> &Arc<Self> {
+        match self.fork == fork::generation() {
+            true => self,
+            false => self.heir.get_or_init(Arc::default).live(),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Roster> {
         self.roster.lock().unwrap_or_else(PoisonError::into_inner)
     }

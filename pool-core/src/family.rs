@@ -1,7 +1,7 @@
 //! A `SingletonThreadPool`: each thread's pool of one connection.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, OnceLock},
     thread::{self, ThreadId},
 };
 
@@ -17,6 +17,8 @@ pub(crate) struct Family<K: Connector, R: Runtime> {
     /// How many are kept.
     size: usize,
     members: Lock<Members<K, R>>,
+    /// The family of a forked child, which must not touch this one.
+    heir: OnceLock<Arc<Self>>,
 }
 
 struct Members<K: Connector, R: Runtime> {
@@ -47,7 +49,18 @@ impl<K: Connector, R: Runtime> Family<K, R> {
             setting,
             size,
             members: Lock::new(members),
+            heir: OnceLock::new(),
         }
+    }
+
+    /// The family of this process, whose setting this is. In a forked child that is not the parent's,
+    /// whose lock may be held for ever by a thread that is not there.
+    pub(crate) fn live(self: &Arc<Self>, setting: &Arc<Setting<K, R>>) -> &Arc<Self> {
+        if Arc::ptr_eq(&self.setting, setting) {
+            return self;
+        }
+        let heir = || Arc::new(Self::new(Arc::clone(setting), self.size));
+        self.heir.get_or_init(heir).live(setting)
     }
 
     /// From now on, unless the family is closed.

@@ -106,7 +106,8 @@ impl<K: Connector, R: Runtime> Pool<K, R> {
         }
     }
 
-    /// Takes a connection if one is idle that needs neither a ping nor a wait.
+    /// Takes a connection if one is idle that needs neither a ping nor a wait, and no hook of
+    /// `checkout` is to be asked.
     #[track_caller]
     pub fn try_checkout(&self) -> Option<Lease<K, R>> {
         let borrower = Borrower {

@@ -105,7 +105,7 @@ impl<K: Connector, R: Runtime> Handle<K, R> {
     ///
     /// # Errors
     ///
-    /// A size that the options do not allow; then nothing changes.
+    /// A size that the options do not allow, or a pool that is no `QueuePool`; then nothing changes.
     pub fn resize(&self, capacity: Capacity) -> Result<(), OptionsError> {
         let pool = self.shared.live();
         pool.report(|machine, now| machine.resize(capacity, now))
@@ -164,27 +164,35 @@ impl<K: Connector, R: Runtime> Handle<K, R> {
         &self.shared.connector
     }
 
+    /// The family of this process.
+    fn family(&self) -> Option<&Arc<Family<K, R>>> {
+        let setting = &self.shared.live().setting;
+        self.family.as_ref().map(|family| family.live(setting))
+    }
+
     /// The pool that the calling thread takes its connections from.
     pub(crate) fn mine(&self) -> Arc<Shared<K, R>> {
-        match &self.family {
-            Some(family) => Arc::clone(family.mine().live()),
+        match self.family() {
+            Some(family) => family.mine(),
             None => Arc::clone(self.shared.live()),
         }
     }
 
     /// The same, for who only looks: a thread that has taken none sees none.
     fn asked(&self) -> Arc<Shared<K, R>> {
-        let known = self.family.as_ref().and_then(|family| family.known());
+        let known = self.family().and_then(|family| family.known());
         Arc::clone(known.as_ref().unwrap_or(&self.shared).live())
     }
 
     fn stand(&self, stance: Stance) {
-        self.family.iter().for_each(|family| family.stand(stance));
+        self.family()
+            .into_iter()
+            .for_each(|family| family.stand(stance));
     }
 
     fn each(&self, mut tell: impl FnMut(&Arc<Shared<K, R>>)) {
-        if let Some(family) = &self.family {
-            family.members().iter().for_each(|pool| tell(pool.live()));
+        if let Some(family) = self.family() {
+            family.members().iter().for_each(&mut tell);
         }
         tell(self.shared.live());
     }
@@ -198,7 +206,11 @@ impl<K: Connector, R: Runtime> Handle<K, R> {
     /// Is ready when nothing is open any more.
     pub(crate) async fn drained(&self) {
         let mut pools = vec![Arc::clone(self.shared.live())];
-        pools.extend(self.family.iter().flat_map(|family| family.members()));
+        pools.extend(
+            self.family()
+                .into_iter()
+                .flat_map(|family| family.members()),
+        );
         for pool in pools {
             poll_fn(|context| {
                 let mut waker = Some(context.waker().clone());
@@ -215,11 +227,31 @@ impl<K: Connector, R: Runtime> Handle<K, R> {
     }
 
     pub(crate) fn closed(&self) -> Closed {
+        let mut status = self.shared.live().enter(|machine| machine.status());
+        for pool in self
+            .family()
+            .into_iter()
+            .flat_map(|family| family.members())
+        {
+            add(&mut status, pool.live().enter(|machine| machine.status()));
+        }
         Closed {
             still_out: self.holders(),
-            status: self.shared.live().enter(|machine| machine.status()),
+            status,
         }
     }
+}
+
+/// The numbers of another thread's pool.
+fn add(status: &mut Status, other: Status) {
+    status.idle += other.idle;
+    status.checked_out += other.checked_out;
+    status.connecting += other.connecting;
+    status.checking += other.checking;
+    status.resetting += other.resetting;
+    status.closing += other.closing;
+    status.abandoned += other.abandoned;
+    status.waiting += other.waiting;
 }
 
 /// What was left when the grace of a close was over. Nothing, if the pool was drained in time.

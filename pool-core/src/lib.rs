@@ -48,6 +48,8 @@ mod lease;
 #[cfg(feature = "std")]
 mod listeners;
 #[cfg(feature = "std")]
+mod mark;
+#[cfg(feature = "std")]
 mod now;
 #[cfg(feature = "std")]
 mod panics;

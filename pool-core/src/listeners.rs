@@ -1,4 +1,9 @@
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use crate::{
     hook::{Answer, BoxFuture, Hook, HookError, Record, ResetState, Scene},
@@ -115,16 +120,35 @@ impl<C> Clone for Listeners<C> {
 
 /// The listeners of a pool, and which events have any.
 pub(crate) struct Board<C> {
-    listeners: Lock<Arc<Listeners<C>>>,
+    /// Of all versions the newest counts. They are read without a lock: in a forked child, a lock may
+    /// be held for ever by a thread that is not there.
+    oldest: Version<C>,
+    changes: Lock<()>,
     heard: AtomicU32,
     /// Events with a listener whose answer may come later.
     awaited: AtomicU32,
 }
 
+/// Stays as long as the board does; there are as many as there were registrations.
+struct Version<C> {
+    listeners: Arc<Listeners<C>>,
+    next: OnceLock<Box<Self>>,
+}
+
+impl<C> Version<C> {
+    fn new(listeners: Arc<Listeners<C>>) -> Self {
+        Self {
+            listeners,
+            next: OnceLock::new(),
+        }
+    }
+}
+
 impl<C> Default for Board<C> {
     fn default() -> Self {
         Self {
-            listeners: Lock::new(Arc::default()),
+            oldest: Version::new(Arc::default()),
+            changes: Lock::default(),
             heard: AtomicU32::new(0),
             awaited: AtomicU32::new(0),
         }
@@ -149,26 +173,35 @@ impl<C> Board<C> {
     }
 
     pub(crate) fn listeners(&self) -> Arc<Listeners<C>> {
-        Arc::clone(&self.listeners.lock())
+        Arc::clone(&self.newest().listeners)
+    }
+
+    fn newest(&self) -> &Version<C> {
+        let mut newest = &self.oldest;
+        while let Some(next) = newest.next.get() {
+            newest = next;
+        }
+        newest
     }
 
     /// A board with the same listeners.
     pub(crate) fn copied(&self) -> Self {
         Self {
-            listeners: Lock::new(self.listeners()),
+            oldest: Version::new(self.listeners()),
+            changes: Lock::default(),
             heard: AtomicU32::new(self.heard.load(Ordering::Relaxed)),
             awaited: AtomicU32::new(self.awaited.load(Ordering::Relaxed)),
         }
     }
 
     fn change(&self, event: Event, change: impl FnOnce(&mut Listeners<C>)) {
-        let replaced = {
-            let mut current = self.listeners.lock();
-            let mut listeners = Listeners::clone(&current);
-            change(&mut listeners);
-            std::mem::replace(&mut *current, Arc::new(listeners))
-        };
-        drop(replaced);
+        let one_at_a_time = self.changes.lock();
+        let newest = self.newest();
+        let mut listeners = Listeners::clone(&newest.listeners);
+        change(&mut listeners);
+        let version = Box::new(Version::new(Arc::new(listeners)));
+        newest.next.get_or_init(|| version);
+        drop(one_at_a_time);
         self.heard.fetch_or(event.bit(), Ordering::Relaxed);
     }
 }
@@ -177,7 +210,7 @@ impl<C> Board<C> {
 ///
 /// Hooks run in the order of their registration, without any lock of the pool. One that fails or
 /// panics costs at most its connection. Those registered while the pool is in use are called from
-/// then on.
+/// then on. They live as long as the pool, so one that captures a handle to it keeps it for ever.
 ///
 /// A hook of `checkout` runs in the thread or task that takes the connection, within its deadline;
 /// those of `connect` and `first_connect`, and those of connections that are closed, in the pool's

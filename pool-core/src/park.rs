@@ -51,13 +51,6 @@ impl Wake for Bell {
 thread_local! {
     /// Made once a thread.
     static BELL: Arc<Bell> = Bell::of_this_thread();
-    static MARK: u8 = const { 0 };
-}
-
-/// A number that no other living thread has, and that is not 0.
-#[inline]
-pub(crate) fn thread_mark() -> usize {
-    MARK.with(|mark| std::ptr::from_ref(mark) as usize)
 }
 
 /// The future's output. At the deadline, if it comes, `is_over` is called, which is to see to it that there is

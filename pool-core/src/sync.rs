@@ -137,6 +137,10 @@ mod modelled {
         pub(crate) struct SyncSender(Arc<End>);
         pub(crate) struct Receiver(Arc<End>);
 
+        #[expect(
+            clippy::extra_unused_type_parameters,
+            reason = "as the real one is called"
+        )]
         pub(crate) fn sync_channel<T>(_: usize) -> (SyncSender, Receiver) {
             let end = Arc::default();
             (SyncSender(Arc::clone(&end)), Receiver(end))

@@ -17,7 +17,7 @@ use crate::{
     info::Info,
     job::{Debt, Job},
     listeners::Event,
-    machine::{Action, Cause, ConnectFault, Fault, Permit, ResetOnReturn, Residue, Time},
+    machine::{Action, Cause, ConnectFault, Fault, Holder, Permit, ResetOnReturn, Residue, Time},
     now::now,
     panics::{shielded, survive},
     runtime::{Runtime, Work},
@@ -48,7 +48,7 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
             }
             Action::Leaked(holder, held) => {
                 tracing::warn!(target: "everpool::pool", ?held, "A connection was not returned: {holder}");
-                self.board.listeners().leaks(&holder, held);
+                self.report_leak(holder, held);
             }
         }
     }
@@ -90,6 +90,21 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
     pub(crate) fn meet(self: &Arc<Self>) {
         if !R::IS_LASTING && shielded(|| self.homes.is_last_here()) != Some(true) {
             let _known_from_now_on = self.here();
+        }
+    }
+
+    /// In the background: the hooks may take their time, and connections of this pool.
+    fn report_leak(self: &Arc<Self>, holder: Holder, held: Duration) {
+        if !self.board.is_any_heard(Event::Leak.bit()) {
+            return;
+        }
+        let listeners = self.board.listeners();
+        match self.here() {
+            Some(home) => spawn(
+                &home,
+                Box::pin(async move { listeners.leaks(&holder, held) }),
+            ),
+            None => listeners.leaks(&holder, held),
         }
     }
 
@@ -181,7 +196,7 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
             let undone = undone.unwrap_or_else(|panic| Err(hook_panicked(&panic)));
             undone.map_err(ReturnFailure::Hook)?;
         }
-        held.owes_checkin = false;
+        (held.awaits, held.owes_checkin) = (false, false);
         let told = self.tell(Event::Checkin, held, place).await;
         told.map_err(ReturnFailure::Hook)
     }

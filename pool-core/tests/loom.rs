@@ -505,6 +505,41 @@ fn law_3_a_task_that_waits_while_the_pool_is_closed_is_served_or_told() {
     });
 }
 
+/// Closes a pool whose one connection is out until all who wait have their answers.
+fn closed_while_waited_for(wait: impl FnOnce(&blocking::Pool<Ready, Here>) + 'static) {
+    let pool = pool();
+    let last = lease(&pool);
+    let other = spawn({
+        let pool = pool.clone();
+        move || wait(&pool)
+    });
+    let tasks = tasks(&pool);
+    let mut closing = pin!(tasks.close(Duration::from_secs(1)));
+    assert!(is_pending(&mut closing));
+    join(other);
+    used(last);
+    assert!(block_on(closing).is_drained());
+}
+
+#[test]
+fn law_3_a_thread_that_waits_when_the_pool_is_closed_is_told_at_once() {
+    model(3, || {
+        closed_while_waited_for(|pool| {
+            assert!(matches!(pool.checkout(), Err(CheckoutError::Closed)));
+        });
+    });
+}
+
+#[test]
+fn law_3_a_task_that_waits_when_the_pool_is_closed_is_told_at_once() {
+    model(3, || {
+        closed_while_waited_for(|pool| {
+            let answer = block_on(tasks(pool).checkout());
+            assert!(matches!(answer, Err(CheckoutError::Closed)));
+        });
+    });
+}
+
 /// Two threads that open a connection each, on a pool whose first `first_connect` does as said.
 fn two_first_connections(fails: bool) {
     let pool = pool_in(Here, 2);
@@ -547,7 +582,7 @@ fn two_first_connections(fails: bool) {
 }
 
 #[test]
-fn law_3_all_others_wait_for_the_first_connection_once() {
+fn the_hooks_of_the_first_connection_run_once_and_all_others_wait_for_them() {
     model(2, || two_first_connections(false));
 }
 
@@ -632,6 +667,6 @@ fn nothing_is_left_in_a_runtime_when_its_pool_is_gone() {
         let lease = lease(&pool);
         drop(pool);
         // Its thread ends, or this is a deadlock.
-        drop(lease.detach().into_connection());
+        let _connection = lease.detach().into_connection();
     });
 }

@@ -82,6 +82,14 @@ pub struct OptionsError {
 }
 
 impl OptionsError {
+    pub(super) fn no_size(class: PoolClass) -> Self {
+        Self {
+            option: "pool_size",
+            value: format!("another one, of a {class}"),
+            remedy: "only a QueuePool has a size that can change",
+        }
+    }
+
     #[cfg(feature = "std")]
     pub(crate) fn not_for_tasks(class: PoolClass) -> Self {
         Self {

@@ -2,7 +2,9 @@
 
 use core::{task::Waker, time::Duration};
 
-use super::{Action, Capacity, Cause, Machine, Options, OptionsError, Refusal, SlotId, Time};
+use super::{
+    Action, Capacity, Cause, Machine, Options, OptionsError, PoolClass, Refusal, SlotId, Time,
+};
 
 impl<C, E: Clone> Machine<C, E> {
     /// Time has passed: gives up what hangs, closes what rested too long, pings what is to be kept
@@ -155,8 +157,11 @@ impl<C, E: Clone> Machine<C, E> {
     ///
     /// # Errors
     ///
-    /// A size that the options do not allow; then nothing changes.
+    /// A size that the options do not allow, or a pool that is no `QueuePool`; then nothing changes.
     pub fn resize(&mut self, capacity: Capacity, now: Time) -> Result<(), OptionsError> {
+        if self.options.class != PoolClass::QueuePool {
+            return Err(OptionsError::no_size(self.options.class));
+        }
         let options = Options {
             capacity,
             ..self.options.clone()

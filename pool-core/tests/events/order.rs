@@ -369,7 +369,6 @@ fn of_what_is_taken_out_of_the_pool_no_hook_hears_again() {
     let connection = lease(&pool).detach().into_connection();
     diary.all();
     assert_eq!(connection.number, 1);
-    drop(connection);
     assert!(pool.close(Duration::ZERO).is_drained());
     assert_eq!(diary.all(), [""; 0]);
 }

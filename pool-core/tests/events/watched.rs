@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use everpool_core::Wait;
+use everpool_core::{Capacity, Wait};
 
 use crate::diary::{Pool, lease, pool, pool_with};
 
@@ -158,4 +158,25 @@ fn a_leak_hook_that_panics_keeps_nothing_from_the_others() {
         .expect("the next hook is called");
     drop(out);
     assert_eq!(lease(&pool).number, 1);
+}
+
+#[test]
+fn a_leak_hook_may_take_a_connection_of_its_own() {
+    let pool = pool_with(|options| {
+        options.capacity = Capacity::Bounded {
+            size: 2,
+            overflow: 0,
+        };
+        options.leak_after = Some(SHORT);
+    });
+    let (says, told) = channel();
+    let handle = pool.clone();
+    pool.events().leak(move |_, _| {
+        let mine = handle.checkout().map(|lease| lease.number);
+        // The test may have ended.
+        let _nobody_listens = says.send(mine.ok());
+    });
+    let out = lease(&pool);
+    assert_eq!(told.recv(), Ok(Some(2)));
+    drop(out);
 }

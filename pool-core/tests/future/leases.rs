@@ -184,7 +184,7 @@ fn law_11_a_runtime_that_panics_costs_the_connection_only() {
     let tell = |panics| {
         runtime
             .0
-            .store(panics, std::sync::atomic::Ordering::Relaxed)
+            .store(panics, std::sync::atomic::Ordering::Relaxed);
     };
 
     let mut held = checkout().expect("there is a connection");

@@ -121,14 +121,19 @@ fn leave_under_way(runtime: &Runtime, pool: &Pool<Driver>, step: Step, is_begun:
     let connects = [Step::Connect, Step::FirstConnectHook, Step::ConnectHook];
     if !connects.contains(&step) {
         let mut first = runtime.block_on(pool.checkout()).expect("a connection");
+        if matches!(step, Step::Ping | Step::CheckoutHook) {
+            drop(first);
+            until(runtime, || pool.status().idle == 1);
+            let never = script.will_wait(step);
+            return wait_in_vain(runtime, pool, is_begun.then_some(&never));
+        }
         let never = script.will_wait(step);
         match step {
             Step::Close => first.invalidate(Fault::Connection),
-            Step::Reset | Step::ResetHook | Step::Finalizer => {
+            _ => {
                 soil(&mut first);
                 drop(first);
             }
-            _ => drop(first),
         }
         return wait_in_vain(runtime, pool, is_begun.then_some(&never));
     }

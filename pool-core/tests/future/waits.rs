@@ -3,7 +3,7 @@
 use everpool_core::{Capacity, CheckoutError, ConnectFailure, Phase};
 
 use crate::{
-    bench::{SHORT, pool_of},
+    bench::{Caller, SHORT, pool_of},
     driver::{Act, Driver, Step, hooked},
 };
 
@@ -19,7 +19,7 @@ fn law_4_tasks_are_served_in_the_order_in_which_they_came() {
     for _ in 0..3 {
         drop(lease);
         let later = callers.iter_mut().skip(1);
-        assert_eq!(later.filter_map(|caller| caller.ask()).count(), 0);
+        assert_eq!(later.filter_map(Caller::ask).count(), 0);
         lease = bench.finish(callers.remove(0)).expect("it is its turn");
     }
 }

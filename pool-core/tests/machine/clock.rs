@@ -99,3 +99,19 @@ fn in_an_outage_a_checkout_looks_at_the_clock_and_after_it_none_does() {
     use_it(&mut pool);
     assert_eq!(looks.get(), 1);
 }
+
+#[test]
+fn with_limits_of_age_the_short_cut_takes_one_look() {
+    let mut pool = pool_of(|options| options.recycle = Some(Duration::from_secs(60)));
+    at_rest(&mut pool, [1], at(1_000));
+    let watch = Watch {
+        now: at(2_000),
+        looks: Cell::new(0),
+    };
+    assert!(pool.lend_plainly(Borrower::here()).is_none());
+    let entry = pool.lend_by_age(Borrower::here(), &watch);
+    assert_eq!(
+        (entry.expect("it is young").connection, watch.looks.get()),
+        (1, 1)
+    );
+}

@@ -128,5 +128,9 @@ fn the_oldest_holder_has_its_connection_for_the_longest_time() {
     };
     let oldest = pool.oldest_holder().expect("two are out");
     assert_eq!(oldest.borrower.owner, 0, "the second has it for longer now");
+    let mut numbers: Vec<u64> = pool.holders().map(Holder::number).collect();
+    numbers.sort_unstable();
+    // Two checkouts opened these connections, and three followed; the first of those is over.
+    assert_eq!(numbers, [3, 4]);
     assert_eq!(oldest.since(), None, "nothing asked for the time");
 }

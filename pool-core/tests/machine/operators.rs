@@ -345,3 +345,23 @@ fn with_reset_always_what_is_proved_clean_is_reset_too() {
     pool.was_reset(entry.expect("it is reset always"), Time::START);
     assert_eq!(pool.status().idle, 1);
 }
+
+#[test]
+fn only_a_queue_pool_has_another_size() {
+    for class in [
+        PoolClass::NullPool,
+        PoolClass::StaticPool,
+        PoolClass::AssertionPool,
+    ] {
+        let mut pool = pool_of(|options| options.class = class);
+        let refused = pool
+            .resize(bounded(7, 0), Time::START)
+            .expect_err("it has one size");
+        assert_eq!(
+            refused.to_string(),
+            format!(
+                "pool_size = another one, of a {class}: only a QueuePool has a size that can change"
+            )
+        );
+    }
+}

@@ -313,3 +313,15 @@ fn who_has_no_patience_at_all_gets_what_rests() {
     let answer = pool.checkout_within(Duration::ZERO, Borrower::here(), &Time::START);
     assert!(matches!(answer, Checkout::Lent(_)), "{answer:?}");
 }
+
+#[test]
+fn those_in_the_queue_are_counted() {
+    let mut pool = pool_of(|_| {});
+    assert_eq!(pool.waiting(), 0);
+    let tickets = [0; 3].map(|_| queued(&mut pool, Time::START));
+    assert_eq!(pool.waiting(), 3);
+    for ticket in &tickets {
+        let _waker = pool.withdraw(ticket, Time::START);
+    }
+    assert_eq!(pool.waiting(), 0);
+}
