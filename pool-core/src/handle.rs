@@ -4,8 +4,8 @@ use crate::{
     connector::Connector,
     crew::Threads,
     error::HeldBy,
+    events::Events,
     family::{Family, Stance},
-    listeners::Events,
     machine::{
         Capacity, Generation, Holder, Options, OptionsError, PoolClass, ResetOnReturn, Snapshot,
         Status,

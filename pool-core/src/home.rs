@@ -64,6 +64,13 @@ impl<R: Runtime> Homes<R> {
         &self.prototype
     }
 
+    /// The one that was used last.
+    pub(crate) fn last(&self) -> Option<Arc<Home<R>>> {
+        let known = self.known.lock();
+        let mut newest_first = known.iter().rev();
+        newest_first.find(|home| !home.is_over()).map(Arc::clone)
+    }
+
     /// Whether the caller is in the runtime that was used last, or in none.
     pub(crate) fn is_last_here(&self) -> bool {
         let Some(current) = self.prototype.current() else {

@@ -24,6 +24,8 @@ mod detached;
 #[cfg(feature = "std")]
 mod error;
 #[cfg(feature = "std")]
+mod events;
+#[cfg(feature = "std")]
 mod family;
 #[cfg(feature = "std")]
 mod first;
@@ -77,10 +79,11 @@ pub use {
     crew::Threads,
     detached::Detached,
     error::{CheckoutError, ConnectError, ConnectFailure, HeldBy, TimedOut},
+    events::Events,
     handle::{Closed, Handle},
     hook::{BoxError, BoxFuture, HookError, Record, ResetState},
     info::Info,
-    listeners::{Events, Wait},
+    listeners::Wait,
     runtime::{Runtime, Work},
 };
 

@@ -1,6 +1,7 @@
 //! Waiting with a thread: polls a future in place, and sleeps between the polls.
 
 use std::{
+    cell::Cell,
     future::Future,
     pin::pin,
     sync::Arc,
@@ -49,8 +50,9 @@ impl Wake for Bell {
 }
 
 thread_local! {
-    /// Made once a thread.
-    static BELL: Arc<Bell> = Bell::of_this_thread();
+    /// Kept for the next wait of this thread. Whoever waits has it, so that a wait within a poll has
+    /// another one, and does not hear, and forget, what is meant for the outer one.
+    static BELL: Cell<Option<Arc<Bell>>> = const { Cell::new(None) };
 }
 
 /// The future's output. At the deadline, if it comes, `is_over` is called, which is to see to it that there is
@@ -62,15 +64,16 @@ pub(crate) fn block_until<F: Future>(
 ) -> F::Output {
     let mut future = pin!(future);
     let mut deadline = deadline;
-    // While a thread ends, it is gone already.
-    let bell = BELL.try_with(Arc::clone);
-    let bell = bell.unwrap_or_else(|_| Bell::of_this_thread());
+    // While a thread ends, there is none any more.
+    let kept = BELL.try_with(Cell::take).ok().flatten();
+    let bell = kept.unwrap_or_else(Bell::of_this_thread);
     let waker = Waker::from(Arc::clone(&bell));
     let mut context = Context::from_waker(&waker);
     loop {
         // What rings from here on is heard below; what rang before is seen by the poll.
         bell.has_rung.store(false, Ordering::Relaxed);
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            let _thread_ends = BELL.try_with(|kept| kept.set(Some(bell)));
             return output;
         }
         if bell.rings_soon() {

@@ -339,8 +339,12 @@ fn end<K: Connector, R: Runtime>(
     }
     let setting = Arc::clone(setting);
     home.runtime.spawn(Box::pin(async move {
-        setting.notify(Event::Close, &mut held, place).await;
-        setting.connector.close(held.connection).await;
+        let patience = setting.options.close_timeout;
+        let closing = async {
+            setting.notify(Event::Close, &mut held, place).await;
+            setting.connector.close(held.connection).await;
+        };
+        let _in_time = setting.bounded(patience, closing).await;
     }));
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use everpool_core::machine::{Capacity, ConnectFault, Entry, Fault, Permit, Residue, Time};
+use everpool_core::machine::{
+    Capacity, ConnectFault, Entry, Fault, Permit, PoolClass, Residue, Time,
+};
 
 use crate::world::{Birth, News, Outage, Work, Works, World};
 
@@ -145,7 +147,8 @@ impl World {
         events.push(if self.is_suspended { Resume } else { Suspend });
         let sizes = [1, 2].into_iter();
         let other = sizes.filter(|size| self.options.capacity != bounded(*size, 0));
-        events.extend(other.map(Resize));
+        let is_sized = self.options.class == PoolClass::QueuePool;
+        events.extend(other.filter(|_| is_sized).map(Resize));
     }
 
     pub(crate) fn apply(&mut self, event: Event) {
