@@ -30,11 +30,8 @@ impl Time {
 
 const fn nanoseconds(duration: Duration) -> u64 {
     let nanoseconds = duration.as_nanos();
-    if nanoseconds > u64::MAX as u128 {
-        u64::MAX
-    } else {
-        nanoseconds as u64
-    }
+    let is_short = nanoseconds >> u64::BITS == 0;
+    if is_short { nanoseconds as u64 } else { u64::MAX }
 }
 
 /// A duration in the clock's own unit: adding it costs one instruction.
