@@ -219,6 +219,7 @@ impl<C, E: Clone> Machine<C, E> {
             return Checkout::Lent(entry);
         }
         if let Some(refusal) = self.no_admission(now) {
+            self.probe(now);
             return Checkout::Refused(refusal);
         }
         let deadline = now + patience;
@@ -254,8 +255,7 @@ impl<C, E: Clone> Machine<C, E> {
                 self.slots.holders().next().map(|holder| holder.borrower),
             ));
         }
-        let is_probing = self.connecting.callers() > 0 || self.is_hanging();
-        if is_probing && let Some(refusal) = self.hopeless(now) {
+        if let Some(refusal) = self.hopeless(now) {
             return Some(refusal);
         }
         let attended = self.pinging.callers() + self.connecting.callers();

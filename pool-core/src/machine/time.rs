@@ -31,7 +31,11 @@ impl Time {
 const fn nanoseconds(duration: Duration) -> u64 {
     let nanoseconds = duration.as_nanos();
     let is_short = nanoseconds >> u64::BITS == 0;
-    if is_short { nanoseconds as u64 } else { u64::MAX }
+    if is_short {
+        nanoseconds as u64
+    } else {
+        u64::MAX
+    }
 }
 
 /// A duration in the clock's own unit: adding it costs one instruction.

@@ -248,3 +248,20 @@ fn law_2_in_an_outage_a_connection_at_rest_is_not_withheld_for_the_probe() {
     let _caller = queued(&mut pool, Time::START);
     assert_eq!(to_ping(&mut pool).connection, 1);
 }
+
+#[test]
+fn beyond_the_grace_who_comes_is_told_at_once_though_the_only_probe_hangs() {
+    let mut pool = pool_of(|options| options.capacity = bounded(1, 0));
+    let caller = queued(&mut pool, Time::START);
+    let (permit, _) = to_connect(&mut pool);
+    transient(&mut pool, permit, Time::START);
+    let (_hangs, _) = to_connect(&mut pool);
+    let _waker = pool.timed_out(&caller, at(3_000));
+    let another = queued(&mut pool, at(4_000));
+    let _waker = pool.timed_out(&another, at(5_500));
+    assert!(matches!(
+        refused(&mut pool, at(6_000)),
+        Refusal::Outage("refused", Time::START)
+    ));
+    nothing_to_do(&mut pool);
+}
