@@ -71,7 +71,7 @@ impl<C, E: Clone> Machine<C, E> {
         let (pings, next_ping) = self.pinging.give_up(now);
         for (slot, generation) in pings {
             self.slots.abandon(slot);
-            self.alive -= self.if_current(generation);
+            // With its generation, none is alive any more.
             let _is_first = self.suspected(generation, now);
         }
         let (resets, next_reset) = self.resetting.give_up(now);

@@ -281,3 +281,20 @@ fn patience_without_end_asks_for_no_tick() {
     };
     assert_eq!(tick_asked(&mut pool), None);
 }
+
+#[test]
+fn a_connection_lost_in_a_reset_that_hangs_is_no_hope_in_an_outage() {
+    let mut pool = impatient(|options| options.capacity = bounded(1, 0));
+    let entry = opened(&mut pool, 1, Time::START);
+    let _hung = to_reset(&mut pool, entry, Time::START);
+    let caller = queued(&mut pool, at(1_000));
+    tick(&mut pool, at(2_000));
+    let (mut permit, mut now) = to_connect(&mut pool);
+    while answer(&mut pool, &caller).is_none() {
+        assert!(now < at(20_000), "nobody is told");
+        now = now.max(at(2_000));
+        transient(&mut pool, permit, now);
+        (permit, now) = to_connect(&mut pool);
+    }
+    assert!(now >= at(7_000), "not before the grace is over");
+}
