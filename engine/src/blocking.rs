@@ -10,13 +10,12 @@ use std::{
 };
 
 use everpool_core::{
-    CheckoutError, Connector, Fault,
-    blocking::{Lease, Pool},
-    machine::Generation,
+    CheckoutError, Connector, Fault, HookError, Info, blocking::Pool, machine::Generation,
 };
 
 use crate::{
-    error::ConnectionError,
+    error::{ConnectionError, DetachError},
+    hold::Hold,
     state::{self, Next},
 };
 
@@ -31,9 +30,9 @@ use crate::{
 /// ```
 pub struct Connection<K: Connector> {
     pool: Pool<K>,
-    lease: Option<Lease<K>>,
-    /// Set by whoever saw that this lease's connection is lost: an operation, or a cursor that has
-    /// outlived one. Each lease has its own.
+    hold: Option<Hold<K>>,
+    /// Set by whoever saw that this connection is lost: an operation, or a cursor that has
+    /// outlived one. Each connection has its own.
     lost: Arc<AtomicBool>,
     /// An operation is under way. If it is still set when there is none, the operation was abandoned
     /// by a panic, and nobody knows what the connection would answer next.
@@ -45,7 +44,7 @@ impl<K: Connector> Connection<K> {
     pub fn new(pool: Pool<K>) -> Self {
         Self {
             pool,
-            lease: None,
+            hold: None,
             lost: Arc::default(),
             busy: false,
         }
@@ -58,8 +57,8 @@ impl<K: Connector> Connection<K> {
     /// Those of [`Pool::checkout_timeout`].
     pub fn checkout(&mut self, timeout: Duration) -> Result<(), CheckoutError<K::Error>> {
         self.settle();
-        if self.lease.is_none() {
-            self.lease = Some(self.pool.checkout_timeout(timeout)?);
+        if self.hold.is_none() {
+            self.hold = Some(Hold::Leased(self.pool.checkout_timeout(timeout)?));
             self.lost = Arc::default();
         }
         Ok(())
@@ -73,37 +72,72 @@ impl<K: Connector> Connection<K> {
     /// [`ConnectionError::PendingRollback`] if there is none, and a transaction was open on the last.
     pub fn operate(&mut self, depth: u32) -> Result<InUse<'_, K>, ConnectionError<K::Error>> {
         self.settle();
-        if state::next(self.lease.is_some(), depth)? == Next::Checkout {
+        if state::next(self.hold.is_some(), depth)? == Next::Checkout {
             self.checkout(self.pool.timeout())?;
         }
         let Self {
             pool,
-            lease,
+            hold,
             lost,
             busy,
         } = self;
-        let lease = lease
-            .as_mut()
-            .expect("`next` says Use only if there is one");
+        let hold = hold.as_mut().expect("`next` says Use only if there is one");
         let witness = Witness {
             pool,
-            generation: lease.generation(),
+            generation: hold.generation(),
             lost,
         };
         *busy = true;
-        Ok((&mut **lease, Operation { witness, busy }))
+        Ok((hold.connection(), Operation { witness, busy }))
     }
 
     /// The driver's connection, if there is one and nothing is known against it. Does not block.
     pub fn current(&mut self) -> Option<&mut K::Connection> {
         self.settle();
-        self.lease.as_deref_mut()
+        self.hold.as_mut().map(Hold::connection)
+    }
+
+    /// What is kept beside the connection, if there is one; it is gone when the connection is.
+    pub fn info(&mut self) -> Option<&mut Info> {
+        self.settle();
+        self.hold.as_mut().map(Hold::info)
+    }
+
+    /// Has something done with the connection on its return to the pool, before anybody else gets it;
+    /// see [`Lease::at_return`](everpool_core::blocking::Lease::at_return). Nothing, if there is none
+    /// or it is detached.
+    pub fn at_return<F>(&mut self, undo: F)
+    where
+        F: FnOnce(&mut K::Connection) -> Result<(), HookError> + Send + 'static,
+    {
+        self.settle();
+        if let Some(Hold::Leased(lease)) = &mut self.hold {
+            lease.at_return(undo);
+        }
+    }
+
+    /// Takes the connection out of the pool for good; it is used on, and closed at the end. Its place
+    /// in the pool is free at once. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// That there is none to detach.
+    pub fn detach(&mut self) -> Result<(), DetachError> {
+        self.settle();
+        let hold = self.hold.take().ok_or(DetachError)?;
+        self.hold = Some(hold.detached());
+        Ok(())
+    }
+
+    /// Whether the connection has left the pool.
+    pub fn is_detached(&self) -> bool {
+        matches!(self.hold, Some(Hold::Detached(..)))
     }
 
     /// Whether there is a connection, and nothing is known against it.
     pub fn is_connected(&mut self) -> bool {
         self.settle();
-        self.lease.is_some()
+        self.hold.is_some()
     }
 
     /// Lets a lost connection go, so that the next user of its slot need not wait for this one.
@@ -119,17 +153,14 @@ impl<K: Connector> Connection<K> {
     /// Lets the connection go as one that is not to be lent again. Does not block.
     pub fn invalidate(&mut self) -> bool {
         self.lost = Arc::default();
-        let lease = self.lease.take();
-        // The pool learned of a fault of the server's when it was seen.
-        lease
-            .map(|lease| lease.invalidate(Fault::Connection))
-            .is_some()
+        let hold = self.hold.take();
+        hold.map(Hold::invalidate).is_some()
     }
 
     /// Returns the connection to the pool. May block for the ROLLBACK of what is open.
     pub fn release(&mut self) {
         self.settle();
-        self.lease = None;
+        self.hold = None;
     }
 
     /// The pool this takes its connections from.
@@ -147,7 +178,7 @@ impl<K: Connector> Drop for Connection<K> {
 impl<K: Connector> fmt::Debug for Connection<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
-            .field("lease", &self.lease)
+            .field("hold", &self.hold)
             .finish_non_exhaustive()
     }
 }

@@ -15,3 +15,8 @@ pub enum ConnectionError<E: Error + 'static> {
     #[error(transparent)]
     PendingRollback(#[from] PendingRollback),
 }
+
+/// "Can't detach an invalidated Connection", as SQLAlchemy says it: there is none to detach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("can't detach an invalidated Connection")]
+pub struct DetachError;

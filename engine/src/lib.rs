@@ -3,16 +3,20 @@
 //!
 //! Programs use this crate through an adapter such as `everpool-diesel`.
 
+pub mod control;
+pub mod echo;
 mod error;
+pub mod events;
 pub mod fault;
 mod options;
 mod seconds;
 mod url;
 
 pub mod blocking;
+mod hold;
 mod state;
 
-pub use error::ConnectionError;
+pub use error::{ConnectionError, DetachError};
 pub use options::{EngineOptions, EngineOptionsBuilder, OptionError};
 pub use state::PendingRollback;
 pub use url::{Backend, Url, UrlError};
