@@ -9,7 +9,10 @@ use std::{
 
 use diesel::{
     PgConnection,
-    connection::{InstrumentationEvent, LoadConnection, SimpleConnection},
+    connection::{
+        AnsiTransactionManager, InstrumentationEvent, LoadConnection, SimpleConnection,
+        TransactionManager,
+    },
     pg::{Pg, PgRowByRowLoadingMode},
     prelude::*,
     result::{DatabaseErrorKind, Error},
@@ -32,6 +35,11 @@ fn engine(server: &PostgreSql, options: EngineOptionsBuilder) -> Engine<PgConnec
 
 fn defaults(server: &PostgreSql) -> Engine<PgConnection> {
     engine(server, EngineOptions::builder())
+}
+
+/// As a program that ends its transactions by `commit()` and `rollback()`.
+fn begin(connection: &mut everpool_diesel::Connection<PgConnection>) {
+    AnsiTransactionManager::begin_transaction(connection).unwrap();
 }
 
 fn select_one<C: LoadConnection<Backend = Pg>>(connection: &mut C) -> QueryResult<i32> {
@@ -144,7 +152,7 @@ fn in_a_lost_transaction_nothing_runs_until_it_is_rolled_back() {
     let server = start();
     let engine = defaults(&server);
     let mut connection = engine.connect().unwrap();
-    connection.begin().unwrap();
+    begin(&mut connection);
     assert_eq!(select_one(&mut connection), Ok(1));
     terminate_all(&server);
 
@@ -171,7 +179,7 @@ fn an_invalidated_connection_keeps_its_transaction_pending() {
     let mut connection = engine.connect().unwrap();
     let pid = backend(&mut connection);
 
-    connection.begin().unwrap();
+    begin(&mut connection);
     connection.invalidate();
     connection.invalidate();
     select_one(&mut connection).unwrap_err();
@@ -222,7 +230,7 @@ fn a_connection_does_not_say_committed_of_what_the_server_rolled_back() {
     let server = start();
     let engine = defaults(&server);
     let mut connection = engine.connect().unwrap();
-    connection.begin().unwrap();
+    begin(&mut connection);
     sql_query("SELECT 1/0")
         .execute(&mut connection)
         .unwrap_err();
@@ -484,7 +492,7 @@ fn what_a_user_leaves_open_is_undone_before_the_next_user() {
         }),
         ("a begin without an end", &|| {
             let mut connection = engine.connect().unwrap();
-            connection.begin().unwrap();
+            begin(&mut connection);
             sql_query(insert).execute(&mut connection).unwrap();
         }),
         ("a panic in a transaction", &|| {
@@ -540,7 +548,7 @@ fn what_was_begun_and_not_ended_is_never_committed_by_the_return() {
         insert.clone().execute(&mut session).unwrap();
         drop(session);
         let mut connection = engine.connect().unwrap();
-        connection.begin().unwrap();
+        begin(&mut connection);
         insert.clone().execute(&mut connection).unwrap();
         drop(connection);
 

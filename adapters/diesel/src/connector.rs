@@ -1,4 +1,4 @@
-use std::marker::PhantomData;
+use std::sync::Arc;
 
 use diesel::{ConnectionError, result::Error};
 use everpool_core::{ConnectFault, Fault, ResetOnReturn, Residue};
@@ -6,15 +6,18 @@ use everpool_engine::Url;
 
 use crate::{
     driver::{Driver, TransactionStatus},
+    hooks::Hooks,
     status,
     tap::Tap,
+    watch::Watch,
 };
 
 /// Opens, pings, resets and closes connections of Diesel's for a pool.
 #[derive(Debug)]
 pub struct Connector<C> {
     url: Url,
-    connection: PhantomData<fn() -> C>,
+    hooks: Arc<Hooks<C>>,
+    watch: Arc<Watch>,
 }
 
 /// An error of Diesel's, of either kind.
@@ -33,11 +36,8 @@ pub enum DriverError {
 }
 
 impl<C> Connector<C> {
-    pub(crate) fn new(url: Url) -> Self {
-        Self {
-            url,
-            connection: PhantomData,
-        }
+    pub(crate) fn new(url: Url, hooks: Arc<Hooks<C>>, watch: Arc<Watch>) -> Self {
+        Self { url, hooks, watch }
     }
 }
 
@@ -46,8 +46,8 @@ impl<C: Driver> everpool_core::Connector for Connector<C> {
     type Error = DriverError;
 
     async fn connect(&self) -> Result<C, DriverError> {
-        let mut connection = C::establish(&self.url.render_for_driver())?;
-        Tap::install_default(&mut connection);
+        let mut connection = self.hooks.connect(&self.url)?;
+        Tap::install_default(&mut connection, &self.watch);
         Ok(connection)
     }
 
@@ -72,7 +72,7 @@ impl<C: Driver> everpool_core::Connector for Connector<C> {
     }
 
     fn residue(&self, connection: &mut C) -> Residue {
-        Tap::restore(connection);
+        Tap::restore(connection, &self.watch);
         if status::is_test_transaction(connection) {
             return Residue::Clean;
         }

@@ -1,16 +1,27 @@
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
-use everpool_core::{OptionsError, Status, blocking::Pool};
-use everpool_engine::{Backend, EngineOptions, Url, UrlError};
+use diesel::result::Error;
+use everpool_core::{
+    OptionsError, Status,
+    blocking::{Lease, Pool},
+};
+use everpool_engine::{Backend, EngineOptions, Url, UrlError, events::Event};
 
 use crate::{
     connection::Connection,
     connector::{Connector, DriverError},
     driver::Driver,
+    error::not_sent,
+    hooks::{EngineEvents, Hooks},
+    watch::Watch,
 };
 
 /// Why a checkout gave no connection.
 pub type CheckoutError = everpool_core::CheckoutError<DriverError>;
+
+/// A connection from the pool as it is: Diesel's own, which returns to the pool when it is dropped.
+/// Nobody looks at the errors that it gives.
+pub type RawConnection<C> = Lease<Connector<C>>;
 
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
@@ -27,8 +38,14 @@ pub enum EngineError {
 /// A pool of connections to one database, with its options. Cloning gives another handle to the same
 /// pool. Make one per database, at the start of the program.
 pub struct Engine<C: Driver> {
+    shared: Arc<Shared<C>>,
+    pub(crate) watch: Arc<Watch>,
+}
+
+struct Shared<C: Driver> {
     url: Url,
     pool: Pool<Connector<C>>,
+    hooks: Arc<Hooks<C>>,
 }
 
 /// An engine for the database at `url`. Never connects: the first checkout does. Does not block.
@@ -54,10 +71,12 @@ pub fn create_engine<C: Driver>(
     } else {
         options
     };
-    let pool = Pool::new(Connector::new(url.clone()), options.pool())?;
+    let (hooks, watch) = (Arc::default(), Arc::default());
+    let connector = Connector::new(url.clone(), Arc::clone(&hooks), Arc::clone(&watch));
+    let pool = Pool::new(connector, options.pool())?.with_timeout(options.pool_timeout());
     Ok(Engine {
-        url,
-        pool: pool.with_timeout(options.pool_timeout()),
+        shared: Arc::new(Shared { url, pool, hooks }),
+        watch,
     })
 }
 
@@ -68,49 +87,110 @@ impl<C: Driver> Engine<C> {
     ///
     /// See [`CheckoutError`].
     pub fn connect(&self) -> Result<Connection<C>, CheckoutError> {
-        let mut connection = Connection::unconnected(self.pool.clone());
-        connection.checkout(self.pool.timeout())?;
+        let mut connection = Connection::unconnected(self.clone());
+        connection.checkout(self.pool_timeout())?;
+        self.watch.board.tell(Event::EngineConnect);
         Ok(connection)
+    }
+
+    /// Does some work in a transaction: commits it if the work succeeds, and rolls it back if it fails
+    /// or panics. If the work has ended the transaction itself, nothing is committed. Blocks for the
+    /// checkout, BEGIN and COMMIT.
+    ///
+    /// # Errors
+    ///
+    /// The work's, or the driver's. That no connection was to be had is a
+    /// [`DatabaseError`](Error::DatabaseError).
+    #[cfg_attr(
+        feature = "sqlite",
+        doc = r#"
+```
+# use diesel::prelude::*;
+# use everpool_diesel::{EngineOptions, create_engine};
+let engine = create_engine::<SqliteConnection>("sqlite://", EngineOptions::default())?;
+let count = engine.begin(|connection| {
+    diesel::sql_query("CREATE TABLE t (x INTEGER)").execute(connection)?;
+    diesel::sql_query("INSERT INTO t VALUES (1)").execute(connection)
+})?;
+assert_eq!(count, 1);
+# Ok::<(), Box<dyn std::error::Error>>(())
+```
+"#
+    )]
+    pub fn begin<T, E>(&self, work: impl FnOnce(&mut Connection<C>) -> Result<T, E>) -> Result<T, E>
+    where
+        E: From<Error>,
+    {
+        let mut connection = self.connect().map_err(|error| not_sent(error.into()))?;
+        let mut transaction = connection.begin()?;
+        let done = work(&mut transaction)?;
+        if transaction.is_open() {
+            transaction.commit()?;
+        }
+        Ok(done)
+    }
+
+    /// Takes a connection as the pool has it; blocks until there is one, for at most `pool_timeout`.
+    ///
+    /// # Errors
+    ///
+    /// See [`CheckoutError`].
+    pub fn raw_connection(&self) -> Result<RawConnection<C>, CheckoutError> {
+        self.pool().checkout()
     }
 
     /// Replaces all connections: idle ones are closed at once, those in use when they come back. The
     /// engine works on. Does not block.
     pub fn dispose(&self) {
-        self.pool.recreate();
+        self.pool().recreate();
+        self.watch.board.tell(Event::EngineDisposed);
+    }
+
+    /// As [`dispose`](Self::dispose), but idle connections are let go without a word to the server
+    /// (SQLAlchemy's `dispose(close=False)`): they belong to somebody else, such as a parent process.
+    pub fn abandon(&self) {
+        self.pool().abandon();
+        self.watch.board.tell(Event::EngineDisposed);
+    }
+
+    /// Registers listeners. Those of an option engine are not told of what happens on others.
+    pub fn events(&self) -> EngineEvents<'_, C> {
+        EngineEvents::new(&self.watch.board, &self.shared.hooks)
     }
 
     /// The pool's numbers at this moment; its `Display` is SQLAlchemy's status line.
     pub fn status(&self) -> Status {
-        self.pool.status()
+        self.pool().status()
     }
 
     /// Where the database is. Its `Display` hides the password.
     pub fn url(&self) -> &Url {
-        &self.url
+        &self.shared.url
     }
 
     /// How long a checkout waits.
     pub fn pool_timeout(&self) -> Duration {
-        self.pool.timeout()
+        self.pool().timeout()
     }
 
-    pub(crate) fn pool(&self) -> &Pool<Connector<C>> {
-        &self.pool
+    /// The pool, with its own events, its size and its end.
+    pub fn pool(&self) -> &Pool<Connector<C>> {
+        &self.shared.pool
     }
 }
 
 impl<C: Driver> Clone for Engine<C> {
     fn clone(&self) -> Self {
         Self {
-            url: self.url.clone(),
-            pool: self.pool.clone(),
+            shared: Arc::clone(&self.shared),
+            watch: Arc::clone(&self.watch),
         }
     }
 }
 
 /// `Engine(postgresql://scott:***@localhost/test)`, as SQLAlchemy prints it.
-impl<C: Driver> std::fmt::Debug for Engine<C> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Engine({})", self.url)
+impl<C: Driver> fmt::Debug for Engine<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Engine({})", self.url())
     }
 }

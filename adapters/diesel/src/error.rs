@@ -43,6 +43,12 @@ pub(crate) fn rolled_back() -> Error {
     database_error(DatabaseErrorKind::Unknown, &said)
 }
 
+/// A statement was not sent, because the transaction of its scope is over.
+pub(crate) fn scope_is_over() -> Error {
+    let said = "can't operate on a closed transaction inside its scope; leave the scope before emitting further commands";
+    database_error(DatabaseErrorKind::UnableToSendCommand, &said)
+}
+
 /// A statement was not sent, because there is no connection to send it on.
 pub(crate) fn not_sent(error: ConnectionError<DriverError>) -> Error {
     let kind = match error {

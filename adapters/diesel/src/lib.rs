@@ -35,6 +35,7 @@ mod cursor;
 mod driver;
 mod engine;
 mod error;
+mod hooks;
 mod nowhere;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -43,12 +44,16 @@ mod session;
 mod sqlite;
 mod status;
 mod tap;
+mod transaction;
+mod watch;
 
 pub use connection::Connection;
 pub use connector::{Connector, DriverError};
 pub use driver::{Driver, TransactionStatus};
-pub use engine::{CheckoutError, Engine, EngineError, create_engine};
+pub use engine::{CheckoutError, Engine, EngineError, RawConnection, create_engine};
+pub use hooks::EngineEvents;
 pub use session::{Session, SessionError};
+pub use transaction::Transaction;
 
 pub use everpool_core::{ConnectFault, Fault, OptionsError, ResetOnReturn, Status};
 pub use everpool_engine::{

@@ -40,7 +40,7 @@ impl<C: Driver> Session<C> {
     ///
     /// None so far: what goes wrong with the connection or with BEGIN is the first statement's error.
     pub fn begin(engine: &Engine<C>) -> Result<Self, SessionError> {
-        let connection = Connection::unconnected(engine.pool().clone());
+        let connection = Connection::unconnected(engine.clone());
         Ok(Self {
             inner: blocking::Session::new(connection),
             promised: Nowhere::default(),

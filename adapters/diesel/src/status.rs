@@ -52,6 +52,18 @@ where
     status(connection).set_requires_rollback_maybe_up_to_top_level(true);
 }
 
+/// Makes Diesel forget the levels above `depth`, which end with it.
+pub(crate) fn lower<C>(connection: &mut C, depth: NonZeroU32)
+where
+    C: Connection<TransactionManager = AnsiTransactionManager>,
+{
+    if let TransactionManagerStatus::Valid(valid) = status(connection)
+        && let Some(open) = &mut valid.in_transaction
+    {
+        open.transaction_depth = open.transaction_depth.min(depth);
+    }
+}
+
 /// How many levels are open; `None` if Diesel has lost count.
 pub(crate) fn depth<C>(connection: &mut C) -> Option<u32>
 where

@@ -1,9 +1,15 @@
+use std::sync::Arc;
+
 use diesel::connection::{DynInstrumentation, Instrumentation, InstrumentationEvent};
+
+use crate::watch::Watch;
 
 /// Stands in the instrumentation slot of each driver connection and passes on what it is told, except
 /// while this crate asks the connection something that the program did not.
 pub(crate) struct Tap {
     user: DynInstrumentation,
+    /// The engine's.
+    watch: Arc<Watch>,
     /// The program has put its own here, so it goes when the program returns the connection.
     replaced: bool,
     muted: bool,
@@ -11,10 +17,11 @@ pub(crate) struct Tap {
 
 impl Tap {
     /// Called on a new connection.
-    pub(crate) fn install_default<C: diesel::Connection>(connection: &mut C) {
+    pub(crate) fn install_default<C: diesel::Connection>(connection: &mut C, watch: &Arc<Watch>) {
         let user = DynInstrumentation::default_instrumentation();
         connection.set_instrumentation(Self {
             user,
+            watch: Arc::clone(watch),
             replaced: false,
             muted: false,
         });
@@ -25,18 +32,31 @@ impl Tap {
         connection.instrumentation().downcast_mut()
     }
 
-    pub(crate) fn install<C: diesel::Connection>(connection: &mut C, user: DynInstrumentation) {
+    pub(crate) fn install<C: diesel::Connection>(
+        connection: &mut C,
+        user: DynInstrumentation,
+        watch: &Arc<Watch>,
+    ) {
         connection.set_instrumentation(Self {
             user,
+            watch: Arc::clone(watch),
             replaced: true,
             muted: false,
         });
     }
 
     /// Called when the program returns the connection: the next one shall not be watched by it.
-    pub(crate) fn restore<C: diesel::Connection>(connection: &mut C) {
-        if Self::of(connection).is_none_or(|tap| tap.replaced) {
-            Self::install_default(connection);
+    pub(crate) fn restore<C: diesel::Connection>(connection: &mut C, watch: &Arc<Watch>) {
+        match Self::of(connection) {
+            Some(tap) if !tap.replaced => tap.is_watched_by(watch),
+            _ => Self::install_default(connection, watch),
+        }
+    }
+
+    /// An option engine has listeners of its own.
+    pub(crate) fn is_watched_by(&mut self, watch: &Arc<Watch>) {
+        if !Arc::ptr_eq(&self.watch, watch) {
+            self.watch = Arc::clone(watch);
         }
     }
 
@@ -54,6 +74,7 @@ impl Tap {
 impl Instrumentation for Tap {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
         if !self.muted {
+            self.watch.tell(&event);
             self.user.on_connection_event(event);
         }
     }

@@ -1,0 +1,164 @@
+//! What makes it a connection of Diesel's.
+
+use diesel::{
+    ConnectionError, ConnectionResult, QueryResult,
+    connection::{
+        AnsiTransactionManager, CacheSize, ConnectionSealed, Instrumentation, LoadConnection,
+        SimpleConnection,
+    },
+    expression::QueryMetadata,
+    migration::MigrationConnection,
+    query_builder::{Query, QueryFragment, QueryId},
+    query_dsl::UpdateAndFetchResults,
+};
+use everpool_engine::{EngineOptions, control};
+
+use super::Connection;
+use crate::{cursor::Cursor, driver::Driver, engine::create_engine, tap::Tap};
+
+/// Diesel's own words for giving a transaction or a savepoint up.
+fn is_rollback(query: &str) -> bool {
+    query == "ROLLBACK" || query.starts_with("ROLLBACK TO SAVEPOINT diesel_savepoint_")
+}
+
+impl<C: Driver> SimpleConnection for Connection<C> {
+    fn batch_execute(&mut self, query: &str) -> QueryResult<()> {
+        let undoes = is_rollback(query) && self.depth() > 0;
+        // The server rolls back when the connection is lost, be it before or by this.
+        if undoes && !self.inner.is_connected() {
+            return Ok(());
+        }
+        if let Some(event) = control::event(query) {
+            self.engine.watch.board.tell(event);
+        }
+        let result = self.run(|connection| connection.batch_execute(query));
+        if undoes && !self.inner.is_connected() {
+            Ok(())
+        } else {
+            result
+        }
+    }
+}
+
+impl<C: Driver> ConnectionSealed for Connection<C> {}
+
+impl<C: Driver> diesel::Connection for Connection<C> {
+    type Backend = C::Backend;
+    type TransactionManager = AnsiTransactionManager;
+
+    /// A connection from an engine of its own, with default options.
+    fn establish(database_url: &str) -> ConnectionResult<Self> {
+        let bad = |error: &dyn std::error::Error| ConnectionError::BadConnection(error.to_string());
+        let engine = create_engine(database_url, EngineOptions::default());
+        engine
+            .map_err(|error| bad(&error))?
+            .connect()
+            .map_err(|error| bad(&error))
+    }
+
+    fn execute_returning_count<T>(&mut self, source: &T) -> QueryResult<usize>
+    where
+        T: QueryFragment<Self::Backend> + QueryId,
+    {
+        self.run(|connection| connection.execute_returning_count(source))
+    }
+
+    fn transaction_state(&mut self) -> &mut AnsiTransactionManager {
+        self.settle();
+        match self.inner.current() {
+            Some(connection) => connection.transaction_state(),
+            None => self.spare.transaction_state(),
+        }
+    }
+
+    fn instrumentation(&mut self) -> &mut dyn Instrumentation {
+        self.settle();
+        let Some(connection) = self.inner.current() else {
+            return self.spare.instrumentation();
+        };
+        if Tap::of(connection).is_some() {
+            return Tap::of(connection)
+                .map(Tap::user)
+                .expect("it was there a line ago");
+        }
+        connection.instrumentation()
+    }
+
+    fn set_instrumentation(&mut self, instrumentation: impl Instrumentation) {
+        self.settle();
+        match self.inner.current() {
+            Some(connection) => {
+                Tap::install(connection, instrumentation.into(), &self.engine.watch);
+            }
+            None => self.spare.set_instrumentation(instrumentation),
+        }
+    }
+
+    fn set_prepared_statement_cache_size(&mut self, size: CacheSize) {
+        self.settle();
+        if let Some(connection) = self.inner.current() {
+            connection.set_prepared_statement_cache_size(size);
+        }
+    }
+}
+
+impl<B, C> LoadConnection<B> for Connection<C>
+where
+    C: Driver + LoadConnection<B>,
+{
+    type Cursor<'conn, 'query> = Cursor<C::Cursor<'conn, 'query>, C>;
+    type Row<'conn, 'query> = C::Row<'conn, 'query>;
+
+    fn load<'conn, 'query, T>(
+        &'conn mut self,
+        source: T,
+    ) -> QueryResult<Self::Cursor<'conn, 'query>>
+    where
+        T: Query + QueryFragment<Self::Backend> + QueryId + 'query,
+        Self::Backend: QueryMetadata<T::SqlType>,
+    {
+        let (connection, operation) = self.operate()?;
+        let observer = operation.observer();
+        match connection.load(source) {
+            Ok(rows) => {
+                operation.finished(None);
+                Ok(Cursor { rows, observer })
+            }
+            // The rows of the other arm borrow the connection, so it cannot be asked here; only the
+            // error can.
+            Err(error) => {
+                operation.finished(Some(C::fault(&error)));
+                Err(error)
+            }
+        }
+    }
+}
+
+impl<C> MigrationConnection for Connection<C>
+where
+    C: Driver + MigrationConnection,
+{
+    fn setup(&mut self) -> QueryResult<usize> {
+        self.run(MigrationConnection::setup)
+    }
+}
+
+impl<C, Changes, Output> UpdateAndFetchResults<Changes, Output> for Connection<C>
+where
+    C: Driver + UpdateAndFetchResults<Changes, Output>,
+{
+    fn update_and_fetch(&mut self, changeset: Changes) -> QueryResult<Output> {
+        self.run(|connection| connection.update_and_fetch(changeset))
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl diesel::pg::GetPgMetadataCache for Connection<diesel::PgConnection> {
+    fn get_metadata_cache(&mut self) -> &mut diesel::pg::PgMetadataCache {
+        self.settle();
+        match self.inner.current() {
+            Some(connection) => connection.get_metadata_cache(),
+            None => &mut self.spare.metadata,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+mod diesel_traits;
+mod levels;
+mod transactional;
+
+use std::time::Duration;
+
+use diesel::QueryResult;
+use everpool_core::Info;
+use everpool_engine::{DetachError, blocking};
+
+use crate::{
+    connector::{self, Connector},
+    driver::Driver,
+    engine::{CheckoutError, Engine},
+    error::{not_sent, scope_is_over},
+    nowhere::Nowhere,
+    status,
+};
+
+/// A connection from an [`Engine`](crate::Engine), which is a Diesel connection.
+///
+/// An error that means a disconnect is seen before the program sees it: the connection is given up,
+/// and the engine's pool replaces all that died with it. After that, the next statement takes
+/// another connection. If a transaction was open, statements fail until it is rolled back (by
+/// leaving `transaction(…)`, or by [`rollback`](Self::rollback)), because what was done in it is
+/// gone. Session state (`SET`, temporary tables) is lost with the connection it was made on.
+///
+/// Dropped, it returns to the pool; a transaction that is still open is rolled back first.
+pub struct Connection<C: Driver> {
+    inner: blocking::Connection<Connector<C>>,
+    engine: Engine<C>,
+    /// The levels of transaction that were open when the connection was last seen alive.
+    depth: u32,
+    /// How many of them the innermost [`Transaction`] needs.
+    scope: u32,
+    /// What Diesel is shown while there is no connection.
+    spare: Nowhere<C::Backend>,
+}
+
+type Operation<'a, C> = blocking::Operation<'a, Connector<C>>;
+
+impl<C: Driver> Connection<C> {
+    pub(crate) fn unconnected(engine: Engine<C>) -> Self {
+        Self {
+            inner: blocking::Connection::new(engine.pool().clone()),
+            engine,
+            depth: 0,
+            scope: 0,
+            spare: Nowhere::default(),
+        }
+    }
+
+    pub(crate) fn checkout(&mut self, timeout: Duration) -> Result<(), CheckoutError> {
+        self.settle();
+        self.inner.checkout(timeout)
+    }
+
+    /// Whether the connection was lost or invalidated, and no other was taken yet. Does not block.
+    pub fn invalidated(&mut self) -> bool {
+        self.settle();
+        !self.inner.is_connected()
+    }
+
+    /// Gives the connection up: it is closed and not lent again. A transaction that was open must be
+    /// rolled back before the next statement. Does not block.
+    pub fn invalidate(&mut self) {
+        self.see_depth();
+        if self.inner.invalidate() {
+            status::set_lost(&mut self.spare, self.depth);
+        }
+    }
+
+    /// Takes the connection out of the pool for good. It is used on, and closed at the end. Does not
+    /// block.
+    ///
+    /// # Errors
+    ///
+    /// That it is invalidated.
+    pub fn detach(&mut self) -> Result<(), DetachError> {
+        self.inner.detach()
+    }
+
+    /// What the program keeps beside the connection; it is gone when the connection is. `None` if it
+    /// is invalidated.
+    pub fn info(&mut self) -> Option<&mut Info> {
+        self.inner.info()
+    }
+
+    /// The engine that this was made by.
+    pub fn engine(&self) -> &Engine<C> {
+        &self.engine
+    }
+
+    /// Returns the connection to the pool, as dropping this does; but what goes wrong with the
+    /// ROLLBACK of an open transaction is told. Blocks for it.
+    ///
+    /// # Errors
+    ///
+    /// The driver's. The connection is closed then.
+    pub fn close(mut self) -> QueryResult<()> {
+        self.rollback().inspect_err(|_| self.invalidate())
+    }
+
+    /// Takes note of a connection that was lost.
+    fn settle(&mut self) {
+        if self.inner.settle() {
+            status::set_lost(&mut self.spare, self.depth);
+        }
+    }
+
+    fn see_depth(&mut self) {
+        self.settle();
+        // If Diesel has lost count, what was open is open still.
+        self.depth = status::depth(self).unwrap_or(self.depth.max(1));
+    }
+
+    fn depth(&mut self) -> u32 {
+        self.see_depth();
+        self.depth
+    }
+
+    fn operate(&mut self) -> QueryResult<(&mut C, Operation<'_, C>)> {
+        let depth = self.depth();
+        if depth < self.scope {
+            return Err(scope_is_over());
+        }
+        self.inner.operate(depth).map_err(not_sent)
+    }
+
+    /// Every statement but `load` passes here.
+    fn run<T>(&mut self, statement: impl FnOnce(&mut C) -> QueryResult<T>) -> QueryResult<T> {
+        let (connection, operation) = self.operate()?;
+        let result = statement(connection);
+        let fault = result
+            .as_ref()
+            .err()
+            .map(|error| connector::fault(error, connection));
+        operation.finished(fault);
+        self.settle();
+        result
+    }
+}
+
+impl<C: Driver> Drop for Connection<C> {
+    fn drop(&mut self) {
+        self.end_transaction();
+    }
+}
+
+impl<C: Driver> std::fmt::Debug for Connection<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("inner", &self.inner)
+            .field("depth", &self.depth)
+            .finish_non_exhaustive()
+    }
+}

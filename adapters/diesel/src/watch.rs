@@ -1,0 +1,35 @@
+use std::sync::Arc;
+
+use diesel::{connection::InstrumentationEvent, result::Error};
+use everpool_engine::{
+    echo::Journal,
+    events::{Board, Event},
+};
+
+/// Between the statement and its parameters, in Diesel's way of showing a query.
+const PARAMETERS: &str = " -- binds: ";
+
+/// Who is told of an engine's statements: its listeners and its journal.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    pub(crate) board: Arc<Board>,
+    pub(crate) journal: Journal,
+}
+
+impl Watch {
+    #[inline]
+    pub(crate) fn tell(&self, event: &InstrumentationEvent<'_>) {
+        match event {
+            InstrumentationEvent::StartQuery { query, .. } => {
+                self.journal.statement(query, PARAMETERS);
+                self.board.tell(Event::BeforeCursorExecute(query));
+            }
+            InstrumentationEvent::FinishQuery { query, error, .. } => {
+                self.journal.answered(error.map(|error| error as _));
+                let error = error.map(|error: &Error| error as &(dyn std::error::Error + 'static));
+                self.board.tell(Event::AfterCursorExecute(query, error));
+            }
+            _ => {}
+        }
+    }
+}
