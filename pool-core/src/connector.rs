@@ -24,6 +24,15 @@ pub trait Connector: Send + Sync + 'static {
         connection: &mut Self::Connection,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
+    /// Whether the connection is alive, as far as can be told without asking the server; `None` if
+    /// nothing can be told. Called in place of [`ping`](Self::ping), on the thread that takes the
+    /// connection: no I/O that blocks. It is enough for a connection that was used within the last
+    /// second; one that has rested for longer, and looks alive, is pinged all the same.
+    fn is_alive(&self, connection: &mut Self::Connection) -> Option<bool> {
+        let _nothing_is_known_of_it = connection;
+        None
+    }
+
     /// Ends the transaction that may be open. Called when a connection came back and
     /// [`residue`](Self::residue) was neither `Clean` nor `Broken`; never with
     /// [`ResetOnReturn::Nothing`].

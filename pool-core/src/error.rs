@@ -22,6 +22,8 @@ pub enum ConnectFailure<E> {
     NoRuntime,
     /// The runtime was shut down meanwhile.
     RuntimeEnded,
+    /// The server had closed the connection while it rested.
+    Closed,
 }
 
 impl<E: fmt::Display> fmt::Display for ConnectFailure<E> {
@@ -34,6 +36,7 @@ impl<E: fmt::Display> fmt::Display for ConnectFailure<E> {
             Self::Hook(error) => write!(f, "a hook refused the new connection: {error}"),
             Self::NoRuntime => f.write_str("there is no async runtime to connect in"),
             Self::RuntimeEnded => f.write_str("the async runtime was shut down"),
+            Self::Closed => f.write_str("the server had closed the connection"),
         }
     }
 }

@@ -86,6 +86,42 @@ fn law_5_a_panic_in_ping_costs_its_connection_only() {
 }
 
 #[test]
+fn law_5_a_panic_in_is_alive_costs_its_connection_only() {
+    let pool = pinging();
+    left(&pool, Residue::Clean);
+    pool.connector().will(Method::IsAlive, Act::Panic);
+    assert_eq!(lease(&pool).number, 2);
+    everything_can_be_lent(&pool, SIZE);
+}
+
+#[test]
+fn a_connection_that_was_just_used_and_looks_alive_is_not_pinged() {
+    let pool = pool_of(SIZE, Scripted::that_looks(true), |options| {
+        options.pre_ping = true
+    });
+    // On a machine that stands still for a second, it has rested for too long.
+    let is_spared = (0..100).any(|_| {
+        left(&pool, Residue::Clean);
+        let pings = pool.connector().calls(Method::Ping);
+        assert_eq!(lease(&pool).number, 1);
+        pool.connector().calls(Method::Ping) == pings
+    });
+    assert!(is_spared);
+    assert!(pool.connector().calls(Method::IsAlive) > 0);
+}
+
+#[test]
+fn a_connection_that_looks_dead_is_replaced_without_a_ping() {
+    let pool = pool_of(SIZE, Scripted::that_looks(false), |options| {
+        options.pre_ping = true
+    });
+    left(&pool, Residue::Clean);
+    assert_eq!(lease(&pool).number, 2);
+    assert_eq!(pool.connector().calls(Method::Ping), 0);
+    everything_can_be_lent(&pool, SIZE);
+}
+
+#[test]
 fn law_5_a_panic_in_reset_costs_its_connection_only() {
     let pool = pool();
     pool.connector().will(Method::Reset, Act::Panic);

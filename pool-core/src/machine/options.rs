@@ -134,13 +134,12 @@ impl Options {
 
     /// Whether ages, rests or uses are limited or measured.
     pub(super) fn need_time(&self) -> bool {
-        let pings_by_age = self.pre_ping && self.ping_after_idle.is_some();
         let limits = [
             self.recycle,
             self.max_idle_time,
             self.keepalive,
             self.leak_after,
         ];
-        pings_by_age || self.measure_use || limits.iter().any(Option::is_some)
+        self.pre_ping || self.measure_use || limits.iter().any(Option::is_some)
     }
 }

@@ -1,14 +1,35 @@
 //! What becomes of a connection: lent, at rest, pinged, closed.
 
 use alloc::vec::Vec;
-use core::task::Waker;
+use core::{task::Waker, time::Duration};
 
 use super::{
     Action, Borrower, Cause, Closing, Entry, Fault, Machine, PoolClass, Refusal, SlotId, Time,
     waiters::Served,
 };
 
+/// For how long after the last word of a connection it is enough to look at it, instead of a ping: a
+/// look does not see a network that swallows everything.
+const LOOK_SUFFICES: Duration = Duration::from_secs(1);
+
 impl<C, E: Clone> Machine<C, E> {
+    /// In place of a ping: as far as can be seen without asking the server, the connection is alive. If
+    /// that is not enough, because it has rested for longer than a moment, the entry is given back, to
+    /// be pinged.
+    #[must_use = "an entry that is dropped is a slot that is lost"]
+    pub fn looked_alive(&mut self, entry: Entry<C>, now: Time) -> Option<Entry<C>> {
+        let heard = self.slots.at(entry.slot()).heard();
+        if now.since(heard) >= LOOK_SUFFICES {
+            return Some(entry);
+        }
+        if self.pinging.end(entry.slot()) {
+            self.sort(entry, Self::serve, now);
+        } else {
+            self.close(entry, Cause::Late, now);
+        }
+        None
+    }
+
     /// A sign of life came.
     pub fn pinged(&mut self, entry: Entry<C>, now: Time) {
         if self.pinging.end(entry.slot()) {

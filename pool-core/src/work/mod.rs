@@ -30,7 +30,11 @@ mod telling;
 
 pub(crate) use returning::{at_once, give_back};
 
-use {closing::close, opening::connect, pinging::ping};
+use {
+    closing::close,
+    opening::connect,
+    pinging::{look, ping},
+};
 
 impl<K: Connector, R: Runtime> Shared<K, R> {
     pub(crate) fn perform(self: &Arc<Self>, action: Action<Box<Held<K, R>>>) {
@@ -46,8 +50,9 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
             }
             Action::Ping(entry) => {
                 let home = Arc::clone(&entry.connection.home);
-                let job = Job::new(self, Debt::Ping(entry));
-                spawn(&home, Box::pin(ping(job)));
+                if let Some(job) = look(Job::new(self, Debt::Ping(entry))) {
+                    spawn(&home, Box::pin(ping(job)));
+                }
             }
             Action::Close(closing, held) => {
                 let home = Arc::clone(&held.home);

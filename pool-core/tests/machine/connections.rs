@@ -206,10 +206,11 @@ fn the_short_cuts_say_no_to_whatever_needs_a_second_thought() {
 }
 
 #[test]
-fn before_a_ping_nothing_is_asked_of_what_comes_back() {
+fn before_a_ping_what_comes_back_rests_since_the_last_look_at_the_clock() {
     let mut pool = pinging();
     let entry = opened(&mut pool, 1, Time::START);
-    assert!(pool.rest_plainly(entry).is_none());
+    let entry = pool.rest_plainly(entry).expect("its rest is counted");
+    assert!(pool.rest_by_age(entry).is_none());
 }
 
 #[test]

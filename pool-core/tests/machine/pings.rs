@@ -44,6 +44,43 @@ fn a_fresh_connection_is_not_pinged_and_one_at_rest_is_each_time() {
 }
 
 #[test]
+fn a_look_is_enough_for_a_moment_after_the_last_word() {
+    let mut pool = pinging();
+    let entry = opened(&mut pool, 1, Time::START);
+    given_back(&mut pool, entry, Time::START);
+
+    let ticket = queued(&mut pool, at(999));
+    let entry = to_ping(&mut pool);
+    assert!(pool.looked_alive(entry, at(999)).is_none());
+    let entry = handed(&mut pool, &ticket);
+    nothing_to_do(&mut pool);
+
+    given_back(&mut pool, entry, at(999));
+    let ticket = queued(&mut pool, at(1_999));
+    let entry = to_ping(&mut pool);
+    let unsure = pool
+        .looked_alive(entry, at(1_999))
+        .expect("it rested for a second");
+    pool.pinged(unsure, at(2_000));
+    assert_eq!(handed(&mut pool, &ticket).connection, 1);
+}
+
+#[test]
+fn who_looks_for_too_long_has_lost_the_connection() {
+    let mut pool = pinging();
+    let entry = opened(&mut pool, 1, Time::START);
+    given_back(&mut pool, entry, Time::START);
+    let ticket = queued(&mut pool, Time::START);
+    let entry = to_ping(&mut pool);
+    pool.timed_out(&ticket, Time::START);
+    tick(&mut pool, at(3_600_000));
+    let now = Time::START;
+    assert!(pool.looked_alive(entry, now).is_none());
+    assert_eq!(closed_for(&mut pool, now), (1, Cause::Late));
+    assert_eq!(pool.status().checked_out, 0);
+}
+
+#[test]
 fn what_comes_back_to_nobody_is_not_pinged() {
     let mut pool = pinging();
     let entry = opened(&mut pool, 1, Time::START);

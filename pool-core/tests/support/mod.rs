@@ -53,6 +53,7 @@ pub(crate) enum Method {
     Residue,
     Fault,
     ConnectFault,
+    IsAlive,
 }
 
 #[derive(Debug)]
@@ -80,6 +81,8 @@ pub(crate) struct Scripted {
     connections: AtomicU32,
     fault: Fault,
     connect_fault: ConnectFault,
+    /// What is seen of a connection without asking the server.
+    is_alive: Option<bool>,
     /// Asked for its status in every call.
     pub(crate) watched: OnceLock<Pool<Self>>,
 }
@@ -92,6 +95,7 @@ impl Default for Scripted {
             connections: AtomicU32::new(0),
             fault: Fault::Connection,
             connect_fault: ConnectFault::Permanent,
+            is_alive: None,
             watched: OnceLock::new(),
         }
     }
@@ -106,6 +110,14 @@ impl Scripted {
     pub(crate) fn with_fault(fault: Fault) -> Self {
         Self {
             fault,
+            ..Self::default()
+        }
+    }
+
+    /// Connections of which it can be seen whether they are alive.
+    pub(crate) fn that_looks(is_alive: bool) -> Self {
+        Self {
+            is_alive: Some(is_alive),
             ..Self::default()
         }
     }
@@ -170,6 +182,11 @@ impl Connector for Scripted {
 
     async fn ping(&self, _: &mut Connection) -> Result<(), Failed> {
         self.perform(Method::Ping)
+    }
+
+    fn is_alive(&self, _: &mut Connection) -> Option<bool> {
+        let outcome = self.perform(Method::IsAlive);
+        outcome.map_or(Some(false), |()| self.is_alive)
     }
 
     async fn reset(&self, connection: &mut Connection, _: ResetOnReturn) -> Result<(), Failed> {
