@@ -30,13 +30,15 @@ use crate::{
 /// ```
 pub struct Connection<K: Connector> {
     pool: Pool<K>,
-    hold: Option<Hold<K>>,
-    /// Set by whoever saw that this connection is lost: an operation, or a cursor that has
-    /// outlived one. Each connection has its own.
-    lost: Arc<AtomicBool>,
+    current: Option<Current<K>>,
     /// An operation is under way. If it is still set when there is none, the operation was abandoned
     /// by a panic, and nobody knows what the connection would answer next.
     busy: bool,
+}
+
+struct Current<K: Connector> {
+    hold: Hold<K>,
+    observer: Observer<K>,
 }
 
 impl<K: Connector> Connection<K> {
@@ -44,8 +46,7 @@ impl<K: Connector> Connection<K> {
     pub fn new(pool: Pool<K>) -> Self {
         Self {
             pool,
-            hold: None,
-            lost: Arc::default(),
+            current: None,
             busy: false,
         }
     }
@@ -57,50 +58,55 @@ impl<K: Connector> Connection<K> {
     /// Those of [`Pool::checkout_timeout`].
     pub fn checkout(&mut self, timeout: Duration) -> Result<(), CheckoutError<K::Error>> {
         self.settle();
-        if self.hold.is_none() {
-            self.hold = Some(Hold::Leased(self.pool.checkout_timeout(timeout)?));
-            self.lost = Arc::default();
+        if self.current.is_none() {
+            let lease = self.pool.checkout_timeout(timeout)?;
+            self.current = Some(Current {
+                observer: Observer::new(self.pool.clone(), lease.generation()),
+                hold: Hold::Leased(lease),
+            });
         }
         Ok(())
     }
 
-    /// The driver's connection, for one operation. `depth` says how many levels of transaction are
-    /// open, on it or on the one that was lost. Blocks if a connection must be taken.
+    /// The driver's connection, for one operation; called after [`settle`](Self::settle). `depth` says
+    /// how many levels of transaction are open, on it or on the one that was lost. Blocks if a
+    /// connection must be taken.
     ///
     /// # Errors
     ///
     /// [`ConnectionError::PendingRollback`] if there is none, and a transaction was open on the last.
+    #[inline]
     pub fn operate(&mut self, depth: u32) -> Result<InUse<'_, K>, ConnectionError<K::Error>> {
-        self.settle();
-        if state::next(self.hold.is_some(), depth)? == Next::Checkout {
+        if state::next(self.current.is_some(), depth)? == Next::Checkout {
             self.checkout(self.pool.timeout())?;
         }
-        let Self {
-            pool,
-            hold,
-            lost,
-            busy,
-        } = self;
-        let hold = hold.as_mut().expect("`next` says Use only if there is one");
-        let witness = Witness {
-            pool,
-            generation: hold.generation(),
-            lost,
-        };
+        let Current { hold, observer } = self
+            .current
+            .as_mut()
+            .expect("`next` says Use only if there is one");
+        let busy = &mut self.busy;
         *busy = true;
-        Ok((hold.connection(), Operation { witness, busy }))
+        Ok((hold.connection(), Operation { observer, busy }))
+    }
+
+    /// The driver's connection, as [`settle`](Self::settle) left it. Does not block.
+    #[inline]
+    pub fn settled(&mut self) -> Option<&mut K::Connection> {
+        self.current
+            .as_mut()
+            .map(|current| current.hold.connection())
     }
 
     /// The driver's connection, if there is one and nothing is known against it. Does not block.
     pub fn current(&mut self) -> Option<&mut K::Connection> {
         self.settle();
-        self.hold.as_mut().map(Hold::connection)
+        self.settled()
     }
 
     /// What is kept beside the connection, if there is one; it is gone when the connection is.
     pub fn info(&mut self) -> Option<&mut Info> {
         self.settle();
-        self.hold.as_mut().map(Hold::info)
+        self.current.as_mut().map(|current| current.hold.info())
     }
 
     /// Has something done with the connection on its return to the pool, before anybody else gets it;
@@ -111,8 +117,8 @@ impl<K: Connector> Connection<K> {
         F: FnOnce(&mut K::Connection) -> Result<(), HookError> + Send + 'static,
     {
         self.settle();
-        if let Some(Hold::Leased(lease)) = &mut self.hold {
-            lease.at_return(undo);
+        if let Some(Current { hold, .. }) = &mut self.current {
+            hold.at_return(undo);
         }
     }
 
@@ -124,43 +130,47 @@ impl<K: Connector> Connection<K> {
     /// That there is none to detach.
     pub fn detach(&mut self) -> Result<(), DetachError> {
         self.settle();
-        let hold = self.hold.take().ok_or(DetachError)?;
-        self.hold = Some(hold.detached());
+        let Current { hold, observer } = self.current.take().ok_or(DetachError)?;
+        self.current = Some(Current {
+            hold: hold.detached(),
+            observer,
+        });
         Ok(())
     }
 
     /// Whether the connection has left the pool.
     pub fn is_detached(&self) -> bool {
-        matches!(self.hold, Some(Hold::Detached(..)))
+        let current = self.current.as_ref();
+        current.is_some_and(|current| current.hold.is_detached())
     }
 
     /// Whether there is a connection, and nothing is known against it.
     pub fn is_connected(&mut self) -> bool {
         self.settle();
-        self.hold.is_some()
+        self.current.is_some()
     }
 
     /// Lets a lost connection go, so that the next user of its slot need not wait for this one.
     /// True if there was one.
+    #[inline]
     pub fn settle(&mut self) -> bool {
         let abandoned = std::mem::take(&mut self.busy);
-        if !abandoned && !self.lost.load(Ordering::Acquire) {
-            return false;
-        }
-        self.invalidate()
+        let current = self.current.as_ref();
+        let is_lost = current.is_some_and(|current| abandoned || current.observer.is_lost());
+        is_lost && self.invalidate()
     }
 
-    /// Lets the connection go as one that is not to be lent again. Does not block.
+    /// Lets the connection go as one that is not to be lent again. Does not block. True if there was
+    /// one.
     pub fn invalidate(&mut self) -> bool {
-        self.lost = Arc::default();
-        let hold = self.hold.take();
-        hold.map(Hold::invalidate).is_some()
+        let current = self.current.take();
+        current.map(|current| current.hold.invalidate()).is_some()
     }
 
     /// Returns the connection to the pool. May block for the ROLLBACK of what is open.
     pub fn release(&mut self) {
         self.settle();
-        self.hold = None;
+        self.current = None;
     }
 
     /// The pool this takes its connections from.
@@ -178,7 +188,7 @@ impl<K: Connector> Drop for Connection<K> {
 impl<K: Connector> fmt::Debug for Connection<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
-            .field("hold", &self.hold)
+            .field("hold", &self.current.as_ref().map(|current| &current.hold))
             .finish_non_exhaustive()
     }
 }
@@ -186,46 +196,28 @@ impl<K: Connector> fmt::Debug for Connection<K> {
 /// A driver's connection for one operation, and what must be told the operation's end.
 pub type InUse<'a, K> = (&'a mut <K as Connector>::Connection, Operation<'a, K>);
 
-struct Witness<'a, K: Connector> {
-    pool: &'a Pool<K>,
-    generation: Generation,
-    lost: &'a Arc<AtomicBool>,
-}
-
 /// One statement under way. It must be told the end, or the connection counts as abandoned.
 #[must_use = "an operation that is not finished costs the connection"]
 pub struct Operation<'a, K: Connector> {
-    witness: Witness<'a, K>,
+    observer: &'a Observer<K>,
     busy: &'a mut bool,
 }
 
 impl<'a, K: Connector> Operation<'a, K> {
     /// The driver gave its answer, with a fault if it was an error. On a disconnect the connection
     /// counts as lost from now on, and the pool is recreated, once per outage.
+    #[inline]
     pub fn finished(self, fault: Option<Fault>) {
         *self.busy = false;
         if let Some(fault) = fault {
-            observe(
-                self.witness.pool,
-                self.witness.generation,
-                self.witness.lost,
-                fault,
-            );
+            self.observer.saw(fault);
         }
     }
 
     /// Something that sees errors after the operation is finished: while rows are fetched.
+    #[inline]
     pub fn observer(&self) -> Observer<K> {
-        let Witness {
-            pool,
-            generation,
-            lost,
-        } = &self.witness;
-        Observer {
-            pool: Pool::clone(pool),
-            generation: *generation,
-            lost: Arc::clone(lost),
-        }
+        self.observer.clone()
     }
 }
 
@@ -235,33 +227,53 @@ impl<K: Connector> fmt::Debug for Operation<'_, K> {
     }
 }
 
-/// Sees the errors of one connection after the statement that they belong to.
-pub struct Observer<K: Connector> {
+/// Sees the errors of one connection, also after the statement that they belong to.
+pub struct Observer<K: Connector>(Arc<Witness<K>>);
+
+struct Witness<K: Connector> {
     pool: Pool<K>,
     generation: Generation,
-    lost: Arc<AtomicBool>,
+    /// The connection is lost: an operation saw that, or a cursor that has outlived one.
+    lost: AtomicBool,
 }
 
 impl<K: Connector> Observer<K> {
+    fn new(pool: Pool<K>, generation: Generation) -> Self {
+        Self(Arc::new(Witness {
+            pool,
+            generation,
+            lost: AtomicBool::new(false),
+        }))
+    }
+
     /// An error was seen. As [`Operation::finished`].
+    #[cold]
     pub fn saw(&self, fault: Fault) {
-        observe(&self.pool, self.generation, &self.lost, fault);
+        if fault.is_disconnect() {
+            self.0.lost.store(true, Ordering::Release);
+        }
+        if fault == Fault::Server {
+            self.0.pool.suspect(self.0.generation);
+        }
+    }
+
+    #[inline]
+    fn is_lost(&self) -> bool {
+        self.0.lost.load(Ordering::Acquire)
+    }
+}
+
+impl<K: Connector> Clone for Observer<K> {
+    #[inline]
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
     }
 }
 
 impl<K: Connector> fmt::Debug for Observer<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Observer")
-            .field("generation", &self.generation)
+            .field("generation", &self.0.generation)
             .finish_non_exhaustive()
-    }
-}
-
-fn observe<K: Connector>(pool: &Pool<K>, generation: Generation, lost: &AtomicBool, fault: Fault) {
-    if fault.is_disconnect() {
-        lost.store(true, Ordering::Release);
-    }
-    if fault == Fault::Server {
-        pool.suspect(generation);
     }
 }

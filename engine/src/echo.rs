@@ -42,6 +42,13 @@ impl Journal {
         Self { token, ..self }
     }
 
+    /// Whether anything of it may be read: `echo` is on, or somebody reads the level `DEBUG`.
+    #[inline]
+    pub fn is_read(&self) -> bool {
+        self.echo != Echo::Off
+            || tracing::level_filters::LevelFilter::current() >= tracing::Level::DEBUG
+    }
+
     /// A statement is sent. `parameters_after` stands between its text and its parameters.
     #[inline]
     pub fn statement(&self, statement: &dyn fmt::Display, parameters_after: &str) {

@@ -94,6 +94,13 @@ impl Board {
         }
     }
 
+    /// Whether anybody listens to anything.
+    #[inline]
+    pub fn is_heard(&self) -> bool {
+        let parent = self.parent.as_deref();
+        self.heard.load(Ordering::Relaxed) != 0 || parent.is_some_and(Self::is_heard)
+    }
+
     /// Tells whoever listens. Does not block, but for what the listeners do.
     #[inline]
     pub fn tell(&self, event: Event<'_>) {

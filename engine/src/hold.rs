@@ -1,45 +1,48 @@
 use std::fmt;
 
-use everpool_core::{
-    Connector, Detached, Fault, Info, Threads, blocking::Lease, machine::Generation,
-};
+use everpool_core::{Connector, Detached, Fault, HookError, Info, Threads, blocking::Lease};
 
 /// The driver's connection that a Connection has.
 pub(crate) enum Hold<K: Connector> {
     /// It returns to the pool. → Detached
     Leased(Lease<K>),
     /// It has left the pool.
-    Detached(Detached<K, Threads>, Generation),
+    Detached(Detached<K, Threads>),
 }
 
 impl<K: Connector> Hold<K> {
+    #[inline]
     pub(crate) fn connection(&mut self) -> &mut K::Connection {
         match self {
             Self::Leased(lease) => lease,
-            Self::Detached(detached, _) => detached,
-        }
-    }
-
-    pub(crate) fn generation(&self) -> Generation {
-        match self {
-            Self::Leased(lease) => lease.generation(),
-            Self::Detached(_, generation) => *generation,
+            Self::Detached(detached) => detached,
         }
     }
 
     pub(crate) fn info(&mut self) -> &mut Info {
         match self {
             Self::Leased(lease) => lease.info(),
-            Self::Detached(detached, _) => detached.info(),
+            Self::Detached(detached) => detached.info(),
         }
+    }
+
+    /// Nothing, for one that does not return.
+    pub(crate) fn at_return<F>(&mut self, undo: F)
+    where
+        F: FnOnce(&mut K::Connection) -> Result<(), HookError> + Send + 'static,
+    {
+        if let Self::Leased(lease) = self {
+            lease.at_return(undo);
+        }
+    }
+
+    pub(crate) fn is_detached(&self) -> bool {
+        matches!(self, Self::Detached(..))
     }
 
     pub(crate) fn detached(self) -> Self {
         match self {
-            Self::Leased(lease) => {
-                let generation = lease.generation();
-                Self::Detached(lease.detach(), generation)
-            }
+            Self::Leased(lease) => Self::Detached(lease.detach()),
             detached => detached,
         }
     }

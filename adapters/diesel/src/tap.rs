@@ -74,7 +74,7 @@ impl Tap {
 impl Instrumentation for Tap {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
         if !self.muted {
-            self.watch.tell(&event);
+            self.watch.look(&event);
             self.user.on_connection_event(event);
         }
     }

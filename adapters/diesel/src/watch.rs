@@ -17,8 +17,16 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
+    /// Almost always nobody listens.
     #[inline]
-    pub(crate) fn tell(&self, event: &InstrumentationEvent<'_>) {
+    pub(crate) fn look(&self, event: &InstrumentationEvent<'_>) {
+        if self.board.is_heard() || self.journal.is_read() {
+            self.tell(event);
+        }
+    }
+
+    #[cold]
+    fn tell(&self, event: &InstrumentationEvent<'_>) {
         match event {
             InstrumentationEvent::StartQuery { query, .. } => {
                 self.journal.statement(query, PARAMETERS);

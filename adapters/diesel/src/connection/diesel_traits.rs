@@ -65,7 +65,7 @@ impl<C: Driver> diesel::Connection for Connection<C> {
 
     fn transaction_state(&mut self) -> &mut AnsiTransactionManager {
         self.settle();
-        match self.inner.current() {
+        match self.inner.settled() {
             Some(connection) => connection.transaction_state(),
             None => self.spare.transaction_state(),
         }
@@ -73,7 +73,7 @@ impl<C: Driver> diesel::Connection for Connection<C> {
 
     fn instrumentation(&mut self) -> &mut dyn Instrumentation {
         self.settle();
-        let Some(connection) = self.inner.current() else {
+        let Some(connection) = self.inner.settled() else {
             return self.spare.instrumentation();
         };
         if Tap::of(connection).is_some() {
@@ -86,7 +86,7 @@ impl<C: Driver> diesel::Connection for Connection<C> {
 
     fn set_instrumentation(&mut self, instrumentation: impl Instrumentation) {
         self.settle();
-        match self.inner.current() {
+        match self.inner.settled() {
             Some(connection) => {
                 Tap::install(connection, instrumentation.into(), &self.engine.watch);
             }
@@ -96,7 +96,7 @@ impl<C: Driver> diesel::Connection for Connection<C> {
 
     fn set_prepared_statement_cache_size(&mut self, size: CacheSize) {
         self.settle();
-        if let Some(connection) = self.inner.current() {
+        if let Some(connection) = self.inner.settled() {
             connection.set_prepared_statement_cache_size(size);
         }
     }
@@ -156,7 +156,7 @@ where
 impl diesel::pg::GetPgMetadataCache for Connection<diesel::PgConnection> {
     fn get_metadata_cache(&mut self) -> &mut diesel::pg::PgMetadataCache {
         self.settle();
-        match self.inner.current() {
+        match self.inner.settled() {
             Some(connection) => connection.get_metadata_cache(),
             None => &mut self.spare.metadata,
         }

@@ -110,8 +110,12 @@ impl<C: Driver> Connection<C> {
 
     fn see_depth(&mut self) {
         self.settle();
+        let known = match self.inner.settled() {
+            Some(connection) => status::depth(connection),
+            None => status::depth(&mut self.spare),
+        };
         // If Diesel has lost count, what was open is open still.
-        self.depth = status::depth(self).unwrap_or(self.depth.max(1));
+        self.depth = known.unwrap_or(self.depth.max(1));
     }
 
     fn depth(&mut self) -> u32 {
