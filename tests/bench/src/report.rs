@@ -124,7 +124,8 @@ fn machine() -> String {
 /// Who took part, in which version.
 fn contenders() -> String {
     const LOCK: &str = include_str!("../Cargo.lock");
-    const PEERS: [&str; 7] = [
+    const PEERS: [&str; 8] = [
+        "diesel",
         "r2d2",
         "bb8",
         "deadpool",

@@ -54,12 +54,18 @@ impl Workload for Instructions {
     }
 
     fn measure(&self, round: &Round, cell: &Cell) -> Result<Vec<Figure>, Fault> {
-        let mut twice = round.clone();
-        twice.times *= 2;
-        let difference = collected(&twice, cell)? - collected(round, cell)?;
-        let instructions = difference / (OPERATIONS * round.times) as f64;
-        Ok(vec![Figure::new("instructions/op", instructions)])
+        counted(round, cell, OPERATIONS)
     }
+}
+
+/// What callgrind counts for each of a round's operations: the difference of a run and of one of
+/// twice as many.
+pub(super) fn counted(round: &Round, cell: &Cell, operations: u64) -> Result<Vec<Figure>, Fault> {
+    let mut twice = round.clone();
+    twice.times *= 2;
+    let difference = collected(&twice, cell)? - collected(round, cell)?;
+    let instructions = difference / (operations * round.times) as f64;
+    Ok(vec![Figure::new("instructions/op", instructions)])
 }
 
 fn cell(face: Face) -> Cell {

@@ -2,6 +2,7 @@
 
 mod allocations;
 mod contended;
+mod diesel;
 mod growth;
 mod instructions;
 mod storm;
@@ -17,6 +18,7 @@ pub(crate) const ALL: &[&dyn Workload] = &[
     &contended::Contended,
     &storm::Storm,
     &growth::Growth,
+    &diesel::Diesel,
 ];
 
 /// A kind of measurement, and the cells that it is made of.
