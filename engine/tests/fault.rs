@@ -3,7 +3,7 @@
 //! Where a driver's kind of error alone tells (Diesel's `ClosedConnection`), the message is here
 //! all the same, as long as it tells too.
 
-use everpool_engine::fault::{ConnectFault, Fault, postgresql, sqlite};
+use everpool_engine::fault::{ConnectFault, Fault, mysql, postgresql, sqlite};
 
 /// libpq, when the socket was closed under it.
 const SCC: &str = "server closed the connection unexpectedly\n\
@@ -157,6 +157,102 @@ fn a_postgresql_that_will_not_have_us_is_permanent() {
     ];
     for message in table {
         let fault = postgresql::connect_by_message(message);
+        assert_eq!(fault, ConnectFault::Permanent, "{message}");
+    }
+}
+
+#[test]
+fn a_message_of_a_lost_mysql_connection_is_a_disconnect() {
+    let table = [
+        "Server has gone away",
+        "MySQL server has gone away",
+        "Lost connection to server during query",
+        "Lost connection to MySQL server during query",
+        "The client was disconnected by the server because of inactivity. \
+         See wait_timeout and interactive_timeout for configuring this behavior.",
+        "Server shutdown in progress",
+        "The server is currently in offline mode",
+    ];
+    for message in table {
+        assert_eq!(mysql::by_message(message), Fault::Server, "{message}");
+    }
+}
+
+#[test]
+fn a_mysql_session_that_the_server_ended_is_no_fault_of_the_server() {
+    let table = [
+        "Connection was killed",
+        "The session was killed",
+        "Got a packet bigger than 'max_allowed_packet' bytes",
+    ];
+    for message in table {
+        assert_eq!(mysql::by_message(message), Fault::Connection, "{message}");
+    }
+}
+
+#[test]
+fn a_message_of_a_mysql_connection_that_stays_is_no_disconnect() {
+    let table = [
+        "Query execution was interrupted (max_statement_time exceeded)",
+        "Query execution was interrupted",
+        "Lock wait timeout exceeded; try restarting transaction",
+        "Deadlock found when trying to get lock; try restarting transaction",
+        "Duplicate entry '1' for key 'PRIMARY'",
+        "Column 'name' cannot be null",
+        "You have an error in your SQL syntax; check the manual that corresponds to your MariaDB \
+         server version for the right syntax to use near 'SELEC 1' at line 1",
+        "You have an error in your SQL syntax; check the manual that corresponds to your MariaDB \
+         server version for the right syntax to use near 'Server has gone away' at line 1",
+        "Table 'spike.nope' doesn't exist",
+        "Cannot execute statement in a READ ONLY transaction",
+        "Cannot add or update a child row: a foreign key constraint fails (`spike`.`ch`, \
+         CONSTRAINT `ch_ibfk_1` FOREIGN KEY (`p`) REFERENCES `uusers` (`id`))",
+        "CONSTRAINT `ck.id` failed for `spike`.`ck`",
+        "",
+    ];
+    for message in table {
+        assert_eq!(mysql::by_message(message), Fault::Statement, "{message}");
+    }
+}
+
+#[test]
+fn a_mysql_that_may_accept_soon_is_transient() {
+    let table = [
+        "Can't connect to server on '127.0.0.1' (115)",
+        "Can't connect to MySQL server on '127.0.0.1:3306' (111)",
+        "Can't connect to local server through socket '/run/mysqld.sock' (2)",
+        "Can't connect to local MySQL server through socket '/run/mysqld.sock' (2)",
+        "Lost connection to server at 'handshake: reading initial communication packet', \
+         system error: 11",
+        "Lost connection to MySQL server at 'reading initial communication packet', \
+         system error: 104",
+        "Too many connections",
+        "Can't create a new thread (errno 11 \"Resource temporarily unavailable\")",
+        "User lim already has more than 'max_user_connections' active connections",
+        "User 'lim' has exceeded the 'max_user_connections' resource (current value: 1)",
+        "Unknown server host 'db.example' (-3)",
+        "Server shutdown in progress",
+    ];
+    for message in table {
+        let fault = mysql::connect_by_message(message);
+        assert_eq!(fault, ConnectFault::Transient, "{message}");
+    }
+}
+
+#[test]
+fn a_mysql_that_will_not_have_us_is_permanent() {
+    let table = [
+        "Unknown server host 'nosuch.invalid' (-2)",
+        "Access denied for user 'spike'@'127.0.0.1' (using password: YES)",
+        "Unknown database 'nope'",
+        "Unknown database 'Too many connections'",
+        "User 'lim' has exceeded the 'max_connections_per_hour' resource (current value: 1)",
+        "Host '10.0.0.1' is blocked because of many connection errors; \
+         unblock with 'mysqladmin flush-hosts'",
+        "an error nobody has seen yet",
+    ];
+    for message in table {
+        let fault = mysql::connect_by_message(message);
         assert_eq!(fault, ConnectFault::Permanent, "{message}");
     }
 }
