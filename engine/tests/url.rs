@@ -109,6 +109,39 @@ fn user_password_and_database_are_percent_encoded_for_libpq() {
 }
 
 #[test]
+fn mysql_urls_become_what_diesel_wants() {
+    let table = [
+        (
+            "mysql+pymysql://scott:tiger@host:3306/db",
+            "mysql://scott:tiger@host:3306/db",
+        ),
+        ("mariadb://scott@host/db", "mysql://scott@host/db"),
+        ("mariadb+mariadbconnector://host/db", "mysql://host/db"),
+        (
+            "mysql://sc%40tt:ti/g%3Aer@[::1]/db",
+            "mysql://sc%40tt:ti%2Fg%3Aer@[::1]/db",
+        ),
+        ("mysql://", "mysql://localhost"),
+        (
+            "mysql://scott:tiger@/db?unix_socket=/run/mysqld/mysqld.sock",
+            "mysql://scott:tiger@localhost/db?unix_socket=/run/mysqld/mysqld.sock",
+        ),
+        (
+            "mysql://host/db?ssl_mode=REQUIRED&ssl_ca=/ca.pem",
+            "mysql://host/db?ssl_mode=REQUIRED&ssl_ca=/ca.pem",
+        ),
+        (
+            "mysql://host/db?ssl-mode=VERIFY_CA&ssl-ca=/ca.pem&charset=utf8mb4",
+            "mysql://host/db?ssl_mode=VERIFY_CA&ssl_ca=/ca.pem&charset=utf8mb4",
+        ),
+    ];
+    for (text, expected) in table {
+        assert_eq!(for_driver(text), expected, "{text}");
+        assert_eq!(text.parse::<Url>().unwrap().backend(), Backend::Mysql);
+    }
+}
+
+#[test]
 fn sqlite_urls_become_paths() {
     let table = [
         ("sqlite://", ":memory:"),
@@ -188,8 +221,9 @@ fn a_password_is_in_no_error() {
         "//scott:s3cret-Pw@host/db",
         "s3cret-Pw",
         "s3cret-Pw://host",
-        "mysql://scott:s3cret-Pw@host/db",
-        "mysql+s3cret-Pw://host/db",
+        "oracle://scott:s3cret-Pw@host/db",
+        "oracle+s3cret-Pw://host/db",
+        "mysql://scott:s3cret-Pw/db",
         "postgresql:scott:s3cret-Pw@host/db",
         "postgresql://scott:s3cret-Pw",
         "postgresql://scott:s3cret-Pw/db",
@@ -216,11 +250,11 @@ fn a_password_is_in_no_error() {
 #[test]
 fn an_unknown_scheme_is_named_with_the_known_ones() {
     for (text, name) in [
-        ("mysql://host/db", "`mysql`"),
+        ("mssql://host/db", "`mssql`"),
         ("oracle+cx_oracle://host/db", "`oracle`"),
     ] {
         let message = refusal(text).to_string();
-        for word in [name, "postgresql", "postgres", "sqlite"] {
+        for word in [name, "postgresql", "postgres", "mysql", "mariadb", "sqlite"] {
             assert!(message.contains(word), "{text}: no {word:?} in: {message}");
         }
     }

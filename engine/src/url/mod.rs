@@ -1,10 +1,12 @@
+mod mysql;
 mod parse;
 mod render;
 
 use render::Rendered;
 
 /// Where a database is, in SQLAlchemy's form (`postgresql+psycopg2://…`, `sqlite:///file.db`,
-/// `sqlite:///:memory:`) or a driver's (`postgres://…`, `sqlite::memory:`, `sqlite:file.db`).
+/// `mysql+pymysql://…`, `sqlite:///:memory:`) or a driver's (`postgres://…`, `mariadb://…`, `sqlite::memory:`,
+/// `sqlite:file.db`).
 ///
 /// Its `Display` and `Debug` hide the password.
 ///
@@ -35,6 +37,8 @@ pub struct Url {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Backend {
+    /// `mysql`, `mariadb`
+    Mysql,
     /// `postgresql`, `postgres`
     Postgresql,
     /// `sqlite`
@@ -45,6 +49,7 @@ impl Backend {
     /// The name that SQLAlchemy has for it.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Mysql => "mysql",
             Self::Postgresql => "postgresql",
             Self::Sqlite => "sqlite",
         }
@@ -52,6 +57,7 @@ impl Backend {
 
     fn named(name: &str) -> Option<Self> {
         match name {
+            "mysql" | "mariadb" => Some(Self::Mysql),
             "postgresql" | "postgres" => Some(Self::Postgresql),
             "sqlite" => Some(Self::Sqlite),
             _ => None,
@@ -74,7 +80,9 @@ pub enum UrlError {
     #[error("the database URL has %00 in it, or percent-encoded bytes that are not UTF-8")]
     Undecodable,
     /// The scheme is of no database that is known here.
-    #[error("unknown database `{0}` in the URL; known are postgresql, postgres and sqlite")]
+    #[error(
+        "unknown database `{0}` in the URL; known are postgresql, postgres, mysql, mariadb and sqlite"
+    )]
     UnknownScheme(String),
     /// The scheme is not followed by `//`.
     #[error("could not parse the database URL: `{0}:` must be followed by `//`")]
@@ -137,10 +145,11 @@ impl Url {
         self.backend == Backend::Sqlite && self.database == MEMORY
     }
 
-    /// The text that SQLite or libpq wants, password and all.
+    /// The text that SQLite, libpq or Diesel's MySQL connection wants, password and all.
     pub fn render_for_driver(&self) -> String {
         match self.backend {
             Backend::Sqlite => self.database.clone(),
+            Backend::Mysql => mysql::render(self),
             Backend::Postgresql => Rendered {
                 url: self,
                 hide_password: false,

@@ -22,7 +22,7 @@ impl std::str::FromStr for Url {
         let unknown = || UrlError::UnknownScheme(name.to_owned());
         match Backend::named(&name.to_ascii_lowercase()).ok_or_else(unknown)? {
             Backend::Sqlite => sqlite(rest),
-            Backend::Postgresql => server(Backend::Postgresql, rest),
+            backend => server(backend, rest),
         }
     }
 }
