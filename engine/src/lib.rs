@@ -3,6 +3,7 @@
 //!
 //! Programs use this crate through an adapter such as `everpool-diesel`.
 
+pub mod category;
 pub mod control;
 pub mod echo;
 mod error;
@@ -16,6 +17,7 @@ pub mod blocking;
 mod hold;
 mod state;
 
+pub use category::Category;
 pub use error::{ConnectionError, DetachError};
 pub use options::{EngineOptions, EngineOptionsBuilder, OptionError};
 pub use state::PendingRollback;

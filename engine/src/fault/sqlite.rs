@@ -24,7 +24,7 @@ const fn extended(primary: i32, number: i32) -> i32 {
     primary | number << 8
 }
 
-const fn primary(code: i32) -> i32 {
+pub(crate) const fn primary(code: i32) -> i32 {
     code & 0xff
 }
 
