@@ -9,6 +9,7 @@ pub mod echo;
 mod error;
 pub mod events;
 pub mod fault;
+pub mod handlers;
 mod options;
 mod seconds;
 mod url;
