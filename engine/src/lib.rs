@@ -10,6 +10,7 @@ mod error;
 pub mod events;
 pub mod fault;
 pub mod handlers;
+pub mod isolation;
 mod options;
 mod seconds;
 mod url;

@@ -1,0 +1,198 @@
+use super::{IsolationLevel, IsolationLevelError};
+use crate::Backend;
+
+/// Whether a statement that needs a transaction is preceded by BEGIN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// It is, as always.
+    Sent,
+    /// It is not, nor are COMMIT, ROLLBACK and savepoints: under `AUTOCOMMIT`. The program's
+    /// transactions have their states all the same. This is how a driver without a mode of its own
+    /// does it.
+    Omitted,
+}
+
+/// What transactions begin with, per engine or per connection: SQLAlchemy's execution options
+/// `isolation_level`, `postgresql_readonly` and `postgresql_deferrable`. What is not given stays as
+/// it is.
+///
+/// [`statements`](Self::statements) are sent outside of a transaction, because databases apply them
+/// to the next one; [`undo`](Self::undo) when the connection comes back.
+///
+/// ```
+/// use everpool_engine::{Backend, isolation::{Begin, Characteristics, IsolationLevel}};
+///
+/// let connection = Characteristics {
+///     isolation_level: Some(IsolationLevel::Serializable),
+///     postgresql_readonly: Some(true),
+///     ..Characteristics::default()
+/// };
+/// let connection = connection.checked(Backend::Postgresql)?;
+/// assert_eq!(
+///     connection.statements(Backend::Postgresql),
+///     ["SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY"]
+/// );
+/// assert_eq!(connection.begin(), Begin::Sent);
+///
+/// let engine = Characteristics::default();
+/// assert_eq!(
+///     connection.undo(Backend::Postgresql, &engine, IsolationLevel::ReadCommitted),
+///     [
+///         "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED",
+///         "RESET default_transaction_read_only",
+///     ]
+/// );
+/// # Ok::<(), everpool_engine::isolation::CharacteristicsError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Characteristics {
+    /// The isolation level.
+    pub isolation_level: Option<IsolationLevel>,
+    /// `READ ONLY` or `READ WRITE`; PostgreSQL's.
+    pub postgresql_readonly: Option<bool>,
+    /// `DEFERRABLE` or `NOT DEFERRABLE`; PostgreSQL's. It has a meaning for transactions that are
+    /// serializable and read-only.
+    pub postgresql_deferrable: Option<bool>,
+}
+
+impl Characteristics {
+    /// These, if the database has them.
+    ///
+    /// # Errors
+    ///
+    /// The first that it does not have.
+    pub fn checked(self, backend: Backend) -> Result<Self, CharacteristicsError> {
+        if let Some(level) = self.isolation_level {
+            level.checked(backend)?;
+        }
+        if backend != Backend::Postgresql {
+            let options = [
+                ("postgresql_readonly", self.postgresql_readonly),
+                ("postgresql_deferrable", self.postgresql_deferrable),
+            ];
+            if let Some((option, _)) = options.iter().find(|(_, value)| value.is_some()) {
+                return Err(CharacteristicsError::NotThisDatabase { option, backend });
+            }
+        }
+        Ok(self)
+    }
+
+    /// Whether BEGIN is sent.
+    pub fn begin(&self) -> Begin {
+        if self.isolation_level == Some(IsolationLevel::Autocommit) {
+            Begin::Omitted
+        } else {
+            Begin::Sent
+        }
+    }
+
+    /// These, and of `engine` what is not given here.
+    #[must_use]
+    pub fn over(self, engine: Self) -> Self {
+        Self {
+            isolation_level: self.isolation_level.or(engine.isolation_level),
+            postgresql_readonly: self.postgresql_readonly.or(engine.postgresql_readonly),
+            postgresql_deferrable: self.postgresql_deferrable.or(engine.postgresql_deferrable),
+        }
+    }
+
+    /// What sets them for a session, in this order; nothing for `AUTOCOMMIT`, which is no matter of
+    /// the database's.
+    pub fn statements(&self, backend: Backend) -> Vec<String> {
+        match backend {
+            Backend::Postgresql => self.postgresql_statement().into_iter().collect(),
+            Backend::Mysql => self
+                .sent_level()
+                .map(|level| format!("SET SESSION TRANSACTION ISOLATION LEVEL {level}"))
+                .into_iter()
+                .collect(),
+            Backend::Sqlite => self
+                .sent_level()
+                .map(|level| u8::from(level == IsolationLevel::ReadUncommitted))
+                .map(|flag| format!("PRAGMA read_uncommitted = {flag}"))
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    /// What takes these back for the next user, in this order. `engine` is what the engine has set
+    /// on each of its connections, and `level` what a connection had before anything was set.
+    pub fn undo(&self, backend: Backend, engine: &Self, level: IsolationLevel) -> Vec<String> {
+        let before = Self {
+            isolation_level: self
+                .sent_level()
+                .map(|_| engine.sent_level().unwrap_or(level)),
+            postgresql_readonly: self.postgresql_readonly.and(engine.postgresql_readonly),
+            postgresql_deferrable: self.postgresql_deferrable.and(engine.postgresql_deferrable),
+        };
+        let mut statements = before.statements(backend);
+        statements.extend(self.resets(engine));
+        statements
+    }
+
+    /// PostgreSQL knows itself what a session began with, `ALTER ROLE … SET` included.
+    fn resets(&self, engine: &Self) -> impl Iterator<Item = String> {
+        let resets = [
+            (
+                self.postgresql_readonly,
+                engine.postgresql_readonly,
+                "RESET default_transaction_read_only",
+            ),
+            (
+                self.postgresql_deferrable,
+                engine.postgresql_deferrable,
+                "RESET default_transaction_deferrable",
+            ),
+        ];
+        let unset =
+            |(own, before, _): &(Option<bool>, Option<bool>, _)| own.is_some() && before.is_none();
+        resets
+            .into_iter()
+            .filter(unset)
+            .map(|(_, _, statement)| statement.to_owned())
+    }
+
+    /// The level, if the database is to hear of it.
+    fn sent_level(&self) -> Option<IsolationLevel> {
+        self.isolation_level
+            .filter(|level| *level != IsolationLevel::Autocommit)
+    }
+
+    fn postgresql_statement(&self) -> Option<String> {
+        let level = self.sent_level();
+        let modes: Vec<_> = [
+            level.map(|level| format!("ISOLATION LEVEL {level}")),
+            self.postgresql_readonly
+                .map(|only| if only { "READ ONLY" } else { "READ WRITE" }.to_owned()),
+            self.postgresql_deferrable
+                .map(|yes| if yes { "DEFERRABLE" } else { "NOT DEFERRABLE" }.to_owned()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let some = !modes.is_empty();
+        some.then(|| {
+            format!(
+                "SET SESSION CHARACTERISTICS AS TRANSACTION {}",
+                modes.join(", ")
+            )
+        })
+    }
+}
+
+/// A characteristic that the database does not have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CharacteristicsError {
+    /// The isolation level.
+    #[error(transparent)]
+    IsolationLevel(#[from] IsolationLevelError),
+    /// An option of another database.
+    #[error("{option} is an option for postgresql, and the database is {}; leave it out", .backend.name())]
+    NotThisDatabase {
+        /// The option's name.
+        option: &'static str,
+        /// The database.
+        backend: Backend,
+    },
+}
