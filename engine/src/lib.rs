@@ -12,7 +12,10 @@ pub mod fault;
 pub mod handlers;
 pub mod isolation;
 mod options;
+mod savepoint;
 mod seconds;
+pub mod transaction;
+pub mod twophase;
 mod url;
 
 pub mod blocking;
@@ -22,5 +25,6 @@ mod state;
 pub use category::Category;
 pub use error::{ConnectionError, DetachError};
 pub use options::{EngineOptions, EngineOptionsBuilder, OptionError};
+pub use savepoint::{Savepoint, Savepoints};
 pub use state::PendingRollback;
 pub use url::{Backend, Url, UrlError};
