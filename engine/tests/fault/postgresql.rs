@@ -37,6 +37,10 @@ fn each_of_sqlalchemys_texts_is_a_disconnect() {
         "connection has been closed unexpectedly",
         "SSL error: decryption failed or bad record mac\n",
         "SSL SYSCALL error: EOF detected\n",
+        "SSL SYSCALL error: Bad file descriptor\n",
+        "SSL SYSCALL error: Operation timed out\n",
+        "SSL SYSCALL error: Bad address\n",
+        "SSL SYSCALL error: Success\n",
         "server conn crashed?",
     ];
     for message in table {
@@ -259,7 +263,6 @@ fn a_fatal_report_is_a_disconnect() {
         ("57P04", Fault::Server),
         ("57P05", Fault::Server),
         ("08006", Fault::Server),
-        ("08P01", Fault::Server),
         ("25P03", Fault::Connection),
         ("25P04", Fault::Connection),
         ("40001", Fault::Connection),
@@ -267,7 +270,7 @@ fn a_fatal_report_is_a_disconnect() {
         ("XX000", Fault::Connection),
     ];
     for (sqlstate, expected) in table {
-        let fault = postgresql::by_severity(Severity::Fatal, sqlstate);
+        let fault = postgresql::by_report(Severity::Fatal, sqlstate, "");
         assert_eq!(fault, expected, "{sqlstate}");
     }
 }
@@ -278,8 +281,9 @@ fn a_report_that_is_not_fatal_is_the_statements_whatever_its_class() {
         "0A000", "08001", "08006", "08P01", "22P02", "23505", "25006", "25P01", "25P02", "26000",
         "40001", "40P01", "42601", "53100", "53300", "55P03", "57014", "57P01",
     ];
+    let message = "terminating connection due to administrator command";
     for sqlstate in table {
-        let fault = postgresql::by_severity(Severity::Error, sqlstate);
+        let fault = postgresql::by_report(Severity::Error, sqlstate, message);
         assert_eq!(fault, Fault::Statement, "{sqlstate}");
     }
 }
@@ -319,13 +323,13 @@ fn a_connect_that_postgresql_refused_is_judged_by_its_sqlstate() {
     for sqlstate in [
         "08000", "08001", "08003", "08006", "53200", "53300", "57P01", "57P02", "57P03",
     ] {
-        let fault = postgresql::connect_by_sqlstate(sqlstate);
+        let fault = postgresql::connect_by_sqlstate(sqlstate, "");
         assert_eq!(fault, ConnectFault::Transient, "{sqlstate}");
     }
     for sqlstate in [
         "08004", "08P01", "28000", "28P01", "3D000", "42501", "55000", "XX000",
     ] {
-        let fault = postgresql::connect_by_sqlstate(sqlstate);
+        let fault = postgresql::connect_by_sqlstate(sqlstate, "");
         assert_eq!(fault, ConnectFault::Permanent, "{sqlstate}");
     }
 }
@@ -378,5 +382,49 @@ fn a_conflict_of_postgresql_may_be_tried_once_more() {
         "terminating connection due to administrator command",
     ] {
         assert!(!postgresql::is_retryable_message(message), "{message}");
+    }
+}
+
+#[test]
+fn what_a_pooler_says_counts_more_than_its_sqlstate() {
+    let table = [
+        ("08P01", "server conn crashed?", Fault::Server),
+        ("08P01", "query_wait_timeout", Fault::Connection),
+        (
+            "08P01",
+            "prepared statement did not exist",
+            Fault::Connection,
+        ),
+        (
+            "XX000",
+            "terminating connection due to administrator command",
+            Fault::Server,
+        ),
+    ];
+    for (sqlstate, message, expected) in table {
+        let fault = postgresql::by_report(Severity::Fatal, sqlstate, message);
+        assert_eq!(fault, expected, "{message}");
+    }
+    let table = [
+        (
+            "08P01",
+            "no more connections allowed (max_client_conn)",
+            ConnectFault::Transient,
+        ),
+        (
+            "08P01",
+            "password authentication failed",
+            ConnectFault::Permanent,
+        ),
+        (
+            "XX000",
+            "Max client connections reached",
+            ConnectFault::Transient,
+        ),
+        ("28P01", "Connection refused", ConnectFault::Permanent),
+    ];
+    for (sqlstate, message, expected) in table {
+        let fault = postgresql::connect_by_sqlstate(sqlstate, message);
+        assert_eq!(fault, expected, "{message}");
     }
 }

@@ -1,4 +1,4 @@
-use super::super::Fault;
+use super::{super::Fault, by_message};
 
 /// What a server's report says of its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,28 +9,34 @@ pub enum Severity {
     Fatal,
 }
 
-/// Whose fault a server's report is, by its severity and SQLSTATE.
+/// Whose fault a server's report is.
 ///
 /// The severity decides whether the connection is gone; the protocol has it so. An `ERROR` of class
 /// 08 is about another server that this one speaks to (`postgres_fdw`, `dblink`), or about a wrong
-/// number of bind values (08P01), and costs nothing. SQLSTATE then tells whether others are suspect:
-/// see [`by_sqlstate`]. What ends this session for a reason that is not known there is the
-/// connection's fault.
+/// number of bind values (08P01), and costs nothing. SQLSTATE then tells whether others are suspect
+/// (see [`by_sqlstate`]); a pooler has one SQLSTATE for all that it says, and there the message does.
+/// What ends this session for a reason that is not known is the connection's fault.
 ///
 /// ```
-/// use everpool_engine::fault::{Fault, postgresql::{Severity, by_severity}};
+/// use everpool_engine::fault::{Fault, postgresql::{Severity, by_report}};
 ///
-/// assert_eq!(by_severity(Severity::Fatal, "57P01"), Fault::Server);
-/// assert_eq!(by_severity(Severity::Fatal, "25P03"), Fault::Connection);
-/// assert_eq!(by_severity(Severity::Error, "08006"), Fault::Statement);
+/// let message = "terminating connection due to administrator command";
+/// assert_eq!(by_report(Severity::Fatal, "57P01", message), Fault::Server);
+/// assert_eq!(by_report(Severity::Fatal, "08P01", "query_wait_timeout"), Fault::Connection);
+/// let message = "could not connect to server \"other\"";
+/// assert_eq!(by_report(Severity::Error, "08001", message), Fault::Statement);
 /// ```
-pub fn by_severity(severity: Severity, sqlstate: &str) -> Fault {
+pub fn by_report(severity: Severity, sqlstate: &str, message: &str) -> Fault {
     match severity {
         Severity::Error => Fault::Statement,
-        // PgBouncer has one code for all that it says.
-        Severity::Fatal if sqlstate == "08P01" => Fault::Server,
+        Severity::Fatal if is_poolers(sqlstate) => by_message(message).max(Fault::Connection),
         Severity::Fatal => by_sqlstate(sqlstate).max(Fault::Connection),
     }
+}
+
+/// PgBouncer's for everything; Supavisor's.
+pub(super) fn is_poolers(sqlstate: &str) -> bool {
+    matches!(sqlstate, "08P01" | "XX000")
 }
 
 /// Whose fault an error is by its SQLSTATE alone, for a driver that hides the severity.

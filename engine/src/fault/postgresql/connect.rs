@@ -1,5 +1,6 @@
 use super::{
     super::{ConnectFault, transient_if},
+    code::is_poolers,
     unquoted,
 };
 
@@ -70,21 +71,23 @@ pub fn connect_by_message(message: &str) -> ConnectFault {
 }
 
 /// Whether the server may accept soon, by the SQLSTATE of a failed connect: 08000, 08001, 08003 and
-/// 08006 (a connection that did not come about, or broke off), 57P01, 57P02
-/// and 57P03 (going down, crashed, starting up), 53300 (too many connections) and 53200 (out of
-/// memory).
-///
-/// A pooler gives 08P01 for all that it has to say, a wrong password too; its message tells more.
+/// 08006 (a connection that did not come about, or broke off), 57P01, 57P02 and 57P03 (going down,
+/// crashed, starting up), 53300 (too many connections) and 53200 (out of memory). A pooler has one
+/// SQLSTATE for all that it says, a wrong password too; there the message tells.
 ///
 /// ```
 /// use everpool_engine::fault::{ConnectFault, postgresql::connect_by_sqlstate};
 ///
-/// assert_eq!(connect_by_sqlstate("57P03"), ConnectFault::Transient);
-/// assert_eq!(connect_by_sqlstate("28P01"), ConnectFault::Permanent);
+/// let starting = "the database system is starting up";
+/// assert_eq!(connect_by_sqlstate("57P03", starting), ConnectFault::Transient);
+/// let password = "password authentication failed for user \"scott\"";
+/// assert_eq!(connect_by_sqlstate("28P01", password), ConnectFault::Permanent);
 /// ```
-pub fn connect_by_sqlstate(sqlstate: &str) -> ConnectFault {
-    transient_if(matches!(
-        sqlstate,
-        "08000" | "08001" | "08003" | "08006" | "53200" | "53300" | "57P01" | "57P02" | "57P03"
-    ))
+pub fn connect_by_sqlstate(sqlstate: &str, message: &str) -> ConnectFault {
+    match sqlstate {
+        "08000" | "08001" | "08003" | "08006" => ConnectFault::Transient,
+        "53200" | "53300" | "57P01" | "57P02" | "57P03" => ConnectFault::Transient,
+        _ if is_poolers(sqlstate) => connect_by_message(message),
+        _ => ConnectFault::Permanent,
+    }
 }

@@ -10,7 +10,7 @@ mod message;
 mod read_only;
 mod retry;
 
-pub use code::{Severity, by_severity, by_sqlstate};
+pub use code::{Severity, by_report, by_sqlstate};
 pub use connect::{connect_by_message, connect_by_sqlstate};
 pub use message::by_message;
 pub use read_only::{is_read_only, is_read_only_message};
