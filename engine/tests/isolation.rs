@@ -118,14 +118,14 @@ fn a_level_is_set_for_the_session() {
         ),
     ];
     for (backend, own, statement) in table {
-        assert_eq!(level(own).statements(backend), [statement]);
+        assert_eq!(level(own).statement(backend).as_deref(), Some(statement));
     }
 }
 
 #[test]
 fn autocommit_omits_begin_and_sends_nothing() {
     for backend in BACKENDS {
-        assert_eq!(level(Autocommit).statements(backend), [""; 0]);
+        assert_eq!(level(Autocommit).statement(backend), None);
         let undo = level(Autocommit).undo(backend, &Characteristics::default(), Serializable);
         assert_eq!(undo, [""; 0]);
     }
@@ -138,7 +138,7 @@ fn autocommit_omits_begin_and_sends_nothing() {
 fn what_is_not_given_is_neither_set_nor_undone() {
     for backend in BACKENDS {
         let none = Characteristics::default();
-        assert_eq!(none.statements(backend), [""; 0]);
+        assert_eq!(none.statement(backend), None);
         assert_eq!(
             none.undo(backend, &level(Serializable), ReadCommitted),
             [""; 0]
@@ -176,9 +176,11 @@ fn postgresqls_characteristics_are_set_and_taken_back() {
         postgresql_deferrable: Some(true),
     };
     assert_eq!(
-        own.statements(Backend::Postgresql),
-        ["SET SESSION CHARACTERISTICS AS TRANSACTION \
-          ISOLATION LEVEL SERIALIZABLE, READ ONLY, DEFERRABLE"]
+        own.statement(Backend::Postgresql).as_deref(),
+        Some(
+            "SET SESSION CHARACTERISTICS AS TRANSACTION \
+          ISOLATION LEVEL SERIALIZABLE, READ ONLY, DEFERRABLE"
+        )
     );
     assert_eq!(
         own.undo(

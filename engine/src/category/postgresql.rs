@@ -3,7 +3,7 @@
 use super::Category;
 use crate::fault::postgresql::{by_message as fault_by_message, unquoted};
 
-/// The category of a SQLSTATE. Class 08 is operational, as in psycopg 3; psycopg2 never sees one.
+/// The category of a SQLSTATE. Class 08 is operational, as in psycopg 3; psycopg2 has nothing for it.
 ///
 /// ```
 /// use everpool_engine::category::{Category, postgresql::by_sqlstate};

@@ -108,15 +108,12 @@ impl<'a, E> ErrorContext<'a, E> {
     }
 
     pub(super) fn fault(&self) -> Fault {
-        match self.flags {
-            Flags {
-                disconnect: false, ..
-            } => Fault::Statement,
-            Flags {
-                invalidate_pool: false,
-                ..
-            } => Fault::Connection,
-            Flags { .. } => Fault::Server,
+        if !self.flags.disconnect {
+            Fault::Statement
+        } else if self.flags.invalidate_pool {
+            Fault::Server
+        } else {
+            Fault::Connection
         }
     }
 }

@@ -16,8 +16,8 @@ pub enum Begin {
 /// `isolation_level`, `postgresql_readonly` and `postgresql_deferrable`. What is not given stays as
 /// it is.
 ///
-/// [`statements`](Self::statements) are sent outside of a transaction, because databases apply them
-/// to the next one; [`undo`](Self::undo) when the connection comes back.
+/// [`statement`](Self::statement) is sent outside of a transaction, because databases apply it to the
+/// next one; [`undo`](Self::undo) when the connection comes back.
 ///
 /// ```
 /// use everpool_engine::{Backend, isolation::{Begin, Characteristics, IsolationLevel}};
@@ -29,8 +29,8 @@ pub enum Begin {
 /// };
 /// let connection = connection.checked(Backend::Postgresql)?;
 /// assert_eq!(
-///     connection.statements(Backend::Postgresql),
-///     ["SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY"]
+///     connection.statement(Backend::Postgresql).as_deref(),
+///     Some("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY")
 /// );
 /// assert_eq!(connection.begin(), Begin::Sent);
 ///
@@ -96,60 +96,53 @@ impl Characteristics {
         }
     }
 
-    /// What sets them for a session, in this order; nothing for `AUTOCOMMIT`, which is no matter of
-    /// the database's.
-    pub fn statements(&self, backend: Backend) -> Vec<String> {
+    /// What sets them for a session, once they are [`checked`](Self::checked); nothing for
+    /// `AUTOCOMMIT`, which is no matter of the database's.
+    pub fn statement(&self, backend: Backend) -> Option<String> {
         match backend {
-            Backend::Postgresql => self.postgresql_statement().into_iter().collect(),
-            Backend::Mysql => self
-                .sent_level()
-                .map(|level| format!("SET SESSION TRANSACTION ISOLATION LEVEL {level}"))
-                .into_iter()
-                .collect(),
-            Backend::Sqlite => self
-                .sent_level()
-                .map(|level| u8::from(level == IsolationLevel::ReadUncommitted))
-                .map(|flag| format!("PRAGMA read_uncommitted = {flag}"))
-                .into_iter()
-                .collect(),
+            Backend::Postgresql => self.postgresql_statement(),
+            Backend::Mysql => {
+                let level = self.sent_level()?;
+                Some(format!("SET SESSION TRANSACTION ISOLATION LEVEL {level}"))
+            }
+            Backend::Sqlite => {
+                let uncommitted = self.sent_level()? == IsolationLevel::ReadUncommitted;
+                Some(format!(
+                    "PRAGMA read_uncommitted = {}",
+                    u8::from(uncommitted)
+                ))
+            }
         }
     }
 
     /// What takes these back for the next user, in this order. `engine` is what the engine has set
     /// on each of its connections, and `level` what a connection had before anything was set.
     pub fn undo(&self, backend: Backend, engine: &Self, level: IsolationLevel) -> Vec<String> {
+        let own_level = self.sent_level();
         let before = Self {
-            isolation_level: self
-                .sent_level()
-                .map(|_| engine.sent_level().unwrap_or(level)),
+            isolation_level: own_level.map(|_| engine.sent_level().unwrap_or(level)),
             postgresql_readonly: self.postgresql_readonly.and(engine.postgresql_readonly),
             postgresql_deferrable: self.postgresql_deferrable.and(engine.postgresql_deferrable),
         };
-        let mut statements = before.statements(backend);
-        statements.extend(self.resets(engine));
-        statements
+        let set = before.statement(backend);
+        set.into_iter().chain(self.resets(engine)).collect()
     }
 
     /// PostgreSQL knows itself what a session began with, `ALTER ROLE … SET` included.
     fn resets(&self, engine: &Self) -> impl Iterator<Item = String> {
+        let only_own = |own: Option<bool>, engine: Option<bool>| own.is_some() && engine.is_none();
         let resets = [
             (
-                self.postgresql_readonly,
-                engine.postgresql_readonly,
+                only_own(self.postgresql_readonly, engine.postgresql_readonly),
                 "RESET default_transaction_read_only",
             ),
             (
-                self.postgresql_deferrable,
-                engine.postgresql_deferrable,
+                only_own(self.postgresql_deferrable, engine.postgresql_deferrable),
                 "RESET default_transaction_deferrable",
             ),
         ];
-        let unset =
-            |(own, before, _): &(Option<bool>, Option<bool>, _)| own.is_some() && before.is_none();
-        resets
-            .into_iter()
-            .filter(unset)
-            .map(|(_, _, statement)| statement.to_owned())
+        let needed = resets.into_iter().filter(|(needed, _)| *needed);
+        needed.map(|(_, statement)| statement.to_owned())
     }
 
     /// The level, if the database is to hear of it.
@@ -170,13 +163,10 @@ impl Characteristics {
         .into_iter()
         .flatten()
         .collect();
-        let some = !modes.is_empty();
-        some.then(|| {
-            format!(
-                "SET SESSION CHARACTERISTICS AS TRANSACTION {}",
-                modes.join(", ")
-            )
-        })
+        let modes = Some(modes.join(", ")).filter(|modes| !modes.is_empty())?;
+        Some(format!(
+            "SET SESSION CHARACTERISTICS AS TRANSACTION {modes}"
+        ))
     }
 }
 
