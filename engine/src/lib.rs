@@ -13,7 +13,7 @@ pub mod handlers;
 pub mod isolation;
 mod options;
 mod savepoint;
-mod seconds;
+mod secret;
 pub mod transaction;
 pub mod twophase;
 mod url;
@@ -24,7 +24,10 @@ mod state;
 
 pub use category::Category;
 pub use error::{ConnectionError, DetachError};
-pub use options::{EngineOptions, EngineOptionsBuilder, OptionError};
+pub use options::{
+    ConnectArgs, Echo, EngineOptions, EngineOptionsBuilder, ExecutionOptions, OptionError,
+    PoolOptions, engine_from_config, engine_from_env, pool_from_config,
+};
 pub use savepoint::{Savepoint, Savepoints};
 pub use state::PendingRollback;
 pub use url::{Backend, Url, UrlError};

@@ -1,138 +1,86 @@
+mod backend;
+mod change;
+mod connection_string;
+mod error;
+mod host;
 mod mysql;
 mod parse;
+mod postgresql;
 mod render;
+mod serial;
+mod sqlite;
+mod text;
 
+use host::Host;
 use render::Rendered;
 
-/// Where a database is, in SQLAlchemy's form (`postgresql+psycopg2://…`, `sqlite:///file.db`,
-/// `mysql+pymysql://…`, `sqlite:///:memory:`) or a driver's (`postgres://…`, `mariadb://…`, `sqlite::memory:`,
-/// `sqlite:file.db`).
-///
-/// Its `Display` and `Debug` hide the password.
+pub use backend::Backend;
+pub use error::UrlError;
+
+/// Where a database is, in SQLAlchemy's form or a driver's.
 ///
 /// ```
 /// use everpool_engine::Url;
 ///
 /// let url: Url = "postgresql+psycopg2://scott:tiger@db.example:5432/app".parse()?;
-/// assert_eq!(url.to_string(), "postgresql://scott:***@db.example:5432/app");
+/// assert_eq!(url.to_string(), "postgresql+psycopg2://scott:***@db.example:5432/app");
 /// assert_eq!(url.render_for_driver(), "postgresql://scott:tiger@db.example:5432/app");
+///
+/// let url = url.with_host("db2.example")?.with_argument("sslmode", "require")?;
+/// assert_eq!(url.host(), Some("db2.example"));
 ///
 /// let url: Url = "sqlite:///app.db".parse()?;
 /// assert_eq!(url.render_for_driver(), "app.db");
 /// # Ok::<(), everpool_engine::UrlError>(())
 /// ```
+///
+/// | database | forms |
+/// |---|---|
+/// | PostgreSQL | `postgresql://user:password@host:5432/database?sslmode=require`, also `postgres://` and with SQLAlchemy's driver (`postgresql+psycopg2://`), which says nothing here; several hosts (`a:5432,b`); a socket's directory (`?host=/run/postgresql` or `%2Frun%2Fpostgresql` for the host); libpq's `host=… dbname=…` |
+/// | MySQL, MariaDB | `mysql://user:password@host:3306/database?ssl_mode=REQUIRED`, also `mariadb://` and with a driver; a socket (`?unix_socket=/run/mysqld/mysqld.sock`) |
+/// | SQLite | `sqlite:///relative.db`, `sqlite:////absolute.db`, `sqlite://` for one in memory; `sqlite:file.db`, `sqlite::memory:`; with arguments of SQLite's URIs (`sqlite:///app.db?mode=ro`, `sqlite:///file:app.db?mode=ro&uri=true`) |
+///
+/// Every part may be percent-encoded; in a user name, a password and a host `:`, `/`, `@`, `[` and `%`
+/// have to be. In arguments a `+` is a space, unless the URL is PostgreSQL's own (without a driver),
+/// where libpq takes it as it is. An IPv6 address stands in brackets.
+///
+/// `Display`, `Debug` and `Serialize` have `***` for the password, and for each argument with a
+/// name like `password`, `secret` or `token`. Equal are URLs with equal parts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Url {
     backend: Backend,
+    /// As written, in lower case.
+    drivername: String,
     username: Option<String>,
     password: Option<String>,
-    /// As written, because a driver may understand more here than one host (libpq: a list).
-    host: String,
-    port: Option<u16>,
-    database: String,
+    hosts: Vec<Host>,
+    database: Option<String>,
     query: Vec<(String, String)>,
 }
 
-/// Which database a URL names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Backend {
-    /// `mysql`, `mariadb`
-    Mysql,
-    /// `postgresql`, `postgres`
-    Postgresql,
-    /// `sqlite`
-    Sqlite,
-}
-
-impl Backend {
-    /// The name that SQLAlchemy has for it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Mysql => "mysql",
-            Self::Postgresql => "postgresql",
-            Self::Sqlite => "sqlite",
-        }
-    }
-
-    fn named(name: &str) -> Option<Self> {
-        match name {
-            "mysql" | "mariadb" => Some(Self::Mysql),
-            "postgresql" | "postgres" => Some(Self::Postgresql),
-            "sqlite" => Some(Self::Sqlite),
-            _ => None,
-        }
-    }
-}
-
-/// A URL that does not say where a database is. It never repeats the URL, which may have a password
-/// in it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum UrlError {
-    /// Nothing before a colon.
-    #[error(
-        "could not parse the database URL: it has no scheme; \
-         write postgresql://user:password@host:5432/database or sqlite:///file.db"
-    )]
-    NoScheme,
-    /// A percent-encoded byte is zero, or the bytes are no text.
-    #[error("the database URL has %00 in it, or percent-encoded bytes that are not UTF-8")]
-    Undecodable,
-    /// The scheme is of no database that is known here.
-    #[error(
-        "unknown database `{0}` in the URL; known are postgresql, postgres, mysql, mariadb and sqlite"
-    )]
-    UnknownScheme(String),
-    /// The scheme is not followed by `//`.
-    #[error("could not parse the database URL: `{0}:` must be followed by `//`")]
-    NoAuthority(&'static str),
-    /// An `@` stands after the one that ends the password.
-    #[error(
-        "the host in the database URL has an @ in it; \
-         a password in which @ stands must be percent-encoded (%40)"
-    )]
-    Host,
-    /// What stands after the host and a colon is no port.
-    #[error(
-        "the port in the database URL is not a number from 0 to 65535; \
-         a password in which @ or : stands must be percent-encoded (%40, %3A) and followed by @host"
-    )]
-    Port,
-    /// SQLite has no server.
-    #[error(
-        "a sqlite URL has no host; write sqlite:///{0} for a relative path, \
-         sqlite:////{0} for an absolute one"
-    )]
-    SqliteHost(String),
-    /// SQLite's path takes no arguments here.
-    #[error("a sqlite URL takes no argument yet, and has `{0}`")]
-    SqliteArgument(String),
-    /// The URL is of another database than the connection type.
-    #[error("a {url} URL was given to an engine for {engine}")]
-    WrongBackend {
-        /// What the URL names.
-        url: &'static str,
-        /// What the engine is for.
-        engine: &'static str,
-    },
-}
-
-const MEMORY: &str = ":memory:";
-
 impl Url {
-    fn empty(backend: Backend) -> Self {
-        let (username, password, port) = (None, None, None);
-        let (host, database, query) = (String::new(), String::new(), Vec::new());
-        Self {
-            backend,
-            username,
-            password,
-            host,
-            port,
-            database,
-            query,
+    fn named(drivername: &str) -> Result<Self, UrlError> {
+        let (name, driver) = drivername.split_once('+').unwrap_or((drivername, ""));
+        let is_driver = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !is_name || !driver.bytes().all(is_driver) {
+            return Err(UrlError::NoScheme);
         }
+        let unknown = || UrlError::UnknownScheme(name.to_owned());
+        Ok(Self {
+            backend: Backend::named(&name.to_ascii_lowercase()).ok_or_else(unknown)?,
+            drivername: drivername.to_ascii_lowercase(),
+            username: None,
+            password: None,
+            hosts: Vec::new(),
+            database: None,
+            query: Vec::new(),
+        })
+    }
+
+    /// SQLAlchemy encodes arguments so, and Diesel's MySQL connection decodes them so.
+    fn is_form_encoded(&self) -> bool {
+        self.drivername.contains('+') || self.backend == Backend::Mysql
     }
 
     /// Which database this names.
@@ -140,21 +88,73 @@ impl Url {
         self.backend
     }
 
-    /// Whether the database lives in the memory of its only connection.
+    /// `backend+driver`, as it was written.
+    pub fn drivername(&self) -> &str {
+        &self.drivername
+    }
+
+    /// The user.
+    pub fn username(&self) -> Option<&str> {
+        self.username.as_deref()
+    }
+
+    /// The password, in clear.
+    pub fn expose_password(&self) -> Option<&str> {
+        self.password.as_deref()
+    }
+
+    /// The first host: a name, an address without brackets, or the directory of a socket.
+    pub fn host(&self) -> Option<&str> {
+        let mut names = self.hosts().map(|(name, _)| name);
+        names.next().filter(|name| !name.is_empty())
+    }
+
+    /// The port of the first host.
+    pub fn port(&self) -> Option<u16> {
+        self.hosts.first().and_then(|host| host.port)
+    }
+
+    /// All hosts, each with its port. An empty one is the client's default.
+    pub fn hosts(&self) -> impl Iterator<Item = (&str, Option<u16>)> {
+        let hosts = self.hosts.iter();
+        hosts.map(|host| (host.name.as_str(), host.port))
+    }
+
+    /// The database; of SQLite, the file, `:memory:`, or what follows `file:` with it.
+    pub fn database(&self) -> Option<&str> {
+        self.database.as_deref()
+    }
+
+    /// The arguments, in their order. There may be a password among them.
+    pub fn query(&self) -> impl Iterator<Item = (&str, &str)> {
+        let arguments = self.query.iter();
+        arguments.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Whether the database is SQLite's and ends with its only connection.
     pub fn is_memory(&self) -> bool {
-        self.backend == Backend::Sqlite && self.database == MEMORY
+        self.backend == Backend::Sqlite && sqlite::is_memory(self)
+    }
+
+    /// SQLAlchemy's form. With the password in clear it is parsed as an equal URL.
+    pub fn render_as_string(&self, hide_password: bool) -> String {
+        let rendered = Rendered {
+            hide_password,
+            ..Rendered::in_clear(self)
+        };
+        rendered.to_string()
     }
 
     /// The text that SQLite, libpq or Diesel's MySQL connection wants, password and all.
+    ///
+    /// Arguments go through as they are; what other MySQL drivers call `ssl-mode` or `socket` gets
+    /// the name that Diesel reads. Diesel decodes no name of a MySQL database, so one with `/`, `?`,
+    /// `#`, a space or a letter beyond ASCII is not found.
     pub fn render_for_driver(&self) -> String {
         match self.backend {
-            Backend::Sqlite => self.database.clone(),
             Backend::Mysql => mysql::render(self),
-            Backend::Postgresql => Rendered {
-                url: self,
-                hide_password: false,
-            }
-            .to_string(),
+            Backend::Postgresql => postgresql::render(self),
+            Backend::Sqlite => sqlite::render(self),
         }
     }
 }

@@ -1,34 +1,66 @@
-//! What Diesel's MySQL connection wants: `mysql://user:password@host:port/database?ssl_mode=…`.
+//! What Diesel's MySQL connection takes: `mysql://user:password@host:port/database?ssl_mode=…`.
 
-use super::{Url, render::Rendered};
+use super::{Url, UrlError, render::Rendered, text};
 
-/// The client takes no host for `localhost`, but the text must have one beside a user or a port.
+/// A client that is told no host takes this one; and the text must have one beside a user or a port.
 const LOCAL: &str = "localhost";
+const SOCKET: &str = "unix_socket";
 
-/// The names that other drivers have for what Diesel reads. What Diesel does not know it ignores,
-/// and a `ssl-mode` that is ignored is a connection in plain text.
+/// The names that other drivers have for what Diesel reads. What it does not know it ignores, and a
+/// `ssl-mode` that is ignored is a connection in plain text.
 const NAMES: &[(&str, &str)] = &[
-    ("socket", "unix_socket"),
+    ("socket", SOCKET),
     ("ssl-ca", "ssl_ca"),
     ("ssl-cert", "ssl_cert"),
     ("ssl-key", "ssl_key"),
     ("ssl-mode", "ssl_mode"),
     ("sslmode", "ssl_mode"),
+    ("db", "database"),
+    ("passwd", "password"),
+    ("username", "user"),
 ];
+
+/// One host, and a port that is one.
+pub(super) fn check(url: &Url) -> Result<(), UrlError> {
+    if url.hosts.len() > 1 {
+        return Err(UrlError::Hosts(url.backend.name()));
+    }
+    let mut ports = url.query().filter(|(name, _)| *name == "port");
+    let is_port = ports.all(|(_, port)| port.parse::<u16>().is_ok());
+    if is_port { Ok(()) } else { Err(UrlError::Port) }
+}
 
 pub(super) fn render(url: &Url) -> String {
     let mut url = url.clone();
-    if url.host.is_empty() {
-        url.host = LOCAL.to_owned();
-    }
-    for (key, _) in &mut url.query {
-        if let Some((_, name)) = NAMES.iter().find(|(other, _)| other == key) {
-            *key = (*name).to_owned();
+    let mut host = url.hosts.pop().unwrap_or_default();
+    for (name, value) in std::mem::take(&mut url.query) {
+        match known(&name) {
+            // Diesel reads these where they are in a URL, and nowhere else.
+            "user" => url.username = Some(value),
+            "password" => url.password = Some(value),
+            "host" => host.name = value,
+            "port" => host.port = value.parse().ok(),
+            "database" => url.database = Some(value),
+            name => url.query.push((name.to_owned(), value)),
         }
     }
+    if host.name.starts_with('/') {
+        let socket = std::mem::take(&mut host.name);
+        url.query.push((SOCKET.to_owned(), socket));
+    }
+    if host.name.is_empty() {
+        host.name = LOCAL.to_owned();
+    }
+    url.hosts.push(host);
+    url.drivername = url.backend.name().to_owned();
     let rendered = Rendered {
-        url: &url,
-        hide_password: false,
+        database: text::IN_MYSQL_DATABASE,
+        ..Rendered::in_clear(&url)
     };
     rendered.to_string()
+}
+
+fn known(name: &str) -> &str {
+    let known = NAMES.iter().find(|(other, _)| *other == name);
+    known.map_or(name, |(_, known)| known)
 }

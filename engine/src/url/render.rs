@@ -2,83 +2,60 @@
 
 use std::fmt;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::AsciiSet;
 
-use super::Url;
-
-/// What may stand as it is between the delimiters of a URL.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'/');
-/// In a user name or password: libpq takes what follows a `/` for the database.
-const ESCAPED_IN_USER: &AsciiSet = &ESCAPED.add(b'/');
-/// The arguments of libpq that nobody may see.
-const SECRETS: &[&str] = &[
-    "password",
-    "sslpassword",
-    "oauth_client_secret",
-    "scram_client_key",
-    "scram_server_key",
-];
-
-impl fmt::Display for Url {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Rendered {
-            url: self,
-            hide_password: true,
-        }
-        .fmt(f)
-    }
-}
-
-impl fmt::Debug for Url {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Url({self})")
-    }
-}
+use super::{Backend, Url, text};
+use crate::secret::is_secret;
 
 pub(super) struct Rendered<'a> {
     pub(super) url: &'a Url,
     pub(super) hide_password: bool,
+    /// What is encoded in the name of the database.
+    pub(super) database: &'static AsciiSet,
 }
 
-impl fmt::Display for Rendered<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Url {
-            backend,
-            username,
-            password,
-            host,
-            port,
+impl<'a> Rendered<'a> {
+    pub(super) fn in_clear(url: &'a Url) -> Self {
+        let database = match url.backend {
+            Backend::Sqlite => text::IN_URI,
+            Backend::Mysql | Backend::Postgresql => text::ELSEWHERE,
+        };
+        Self {
+            url,
+            hide_password: false,
             database,
-            query,
-        } = self.url;
-        write!(f, "{}://", backend.name())?;
-        if username.is_some() || password.is_some() {
-            let encode = |text| utf8_percent_encode(text, ESCAPED_IN_USER);
-            write!(f, "{}", encode(username.as_deref().unwrap_or("")))?;
-            match password {
-                Some(_) if self.hide_password => f.write_str(":***")?,
-                Some(password) => write!(f, ":{}", encode(password))?,
-                None => {}
-            }
-            f.write_str("@")?;
         }
-        f.write_str(host)?;
-        if let Some(port) = port {
-            write!(f, ":{port}")?;
+    }
+
+    fn user(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (username, password) = (&self.url.username, &self.url.password);
+        if username.is_none() && password.is_none() {
+            return Ok(());
         }
-        if self.url.is_memory() {
-            f.write_str("/:memory:")?;
-        } else if !database.is_empty() {
-            write!(f, "/{}", encode(database))?;
+        let username = username.as_deref().unwrap_or_default();
+        write!(f, "{}", text::encode(username, text::IN_USER))?;
+        match password {
+            Some(_) if self.hide_password => f.write_str(":***")?,
+            Some(password) => write!(f, ":{}", text::encode(password, text::IN_USER))?,
+            None => {}
         }
-        for (index, (key, value)) in query.iter().enumerate() {
-            write!(f, "{}{}=", if index == 0 { '?' } else { '&' }, encode(key))?;
-            if self.hide_password && SECRETS.contains(&key.to_ascii_lowercase().as_str()) {
+        f.write_str("@")
+    }
+
+    fn hosts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, host) in self.url.hosts.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}{host}")?;
+        }
+        Ok(())
+    }
+
+    fn query(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let encode = |text| text::encode(text, text::ELSEWHERE);
+        for (index, (name, value)) in self.url.query().enumerate() {
+            let mark = if index == 0 { '?' } else { '&' };
+            write!(f, "{mark}{}=", encode(name))?;
+            if self.hide_password && is_secret(name) {
                 f.write_str("***")?;
             } else {
                 write!(f, "{}", encode(value))?;
@@ -88,6 +65,32 @@ impl fmt::Display for Rendered<'_> {
     }
 }
 
-fn encode(text: &str) -> percent_encoding::PercentEncode<'_> {
-    utf8_percent_encode(text, ESCAPED)
+impl fmt::Display for Rendered<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://", self.url.drivername)?;
+        self.user(f)?;
+        self.hosts(f)?;
+        if let Some(database) = &self.url.database {
+            write!(f, "/{}", text::encode(database, self.database))?;
+        }
+        self.query(f)
+    }
+}
+
+/// Without the password.
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rendered = Rendered {
+            hide_password: true,
+            ..Rendered::in_clear(self)
+        };
+        rendered.fmt(f)
+    }
+}
+
+/// Without the password.
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Url({self})")
+    }
 }
