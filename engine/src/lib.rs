@@ -5,12 +5,12 @@
 
 pub mod category;
 pub mod control;
-pub mod echo;
 mod error;
 pub mod events;
 pub mod fault;
 pub mod handlers;
 pub mod isolation;
+mod journal;
 mod options;
 mod savepoint;
 mod secret;
@@ -24,6 +24,7 @@ mod state;
 
 pub use category::Category;
 pub use error::{ConnectionError, DetachError};
+pub use journal::Journal;
 pub use options::{
     ConnectArgs, Echo, EngineOptions, EngineOptionsBuilder, ExecutionOptions, OptionError,
     PoolOptions, engine_from_config, engine_from_env, pool_from_config,

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use diesel::{connection::InstrumentationEvent, result::Error};
 use everpool_engine::{
-    echo::Journal,
+    Journal,
     events::{Board, Event},
 };
 

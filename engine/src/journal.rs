@@ -2,17 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-/// How much an engine writes; `echo` of `create_engine`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Echo {
-    /// Statements at the level `DEBUG`.
-    #[default]
-    Off,
-    /// Statements at the level `INFO`.
-    On,
-    /// And their ends at `DEBUG`.
-    Debug,
-}
+use crate::Echo;
 
 /// Writes an engine's statements to the target `everpool::engine`.
 #[derive(Clone, Debug, Default)]
