@@ -246,6 +246,11 @@ impl<K: Connector> Observer<K> {
         }))
     }
 
+    /// What opened the connection.
+    pub fn connector(&self) -> &K {
+        self.0.pool.connector()
+    }
+
     /// An error was seen. As [`Operation::finished`].
     #[cold]
     pub fn saw(&self, fault: Fault) {

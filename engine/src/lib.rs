@@ -5,6 +5,7 @@
 
 pub mod category;
 pub mod control;
+pub mod echo_pool;
 mod error;
 pub mod events;
 pub mod fault;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use diesel::{ConnectionError, result::Error};
+use diesel::{ConnectionError, connection::CacheSize, result::Error};
 use everpool_core::{ConnectFault, Fault, ResetOnReturn, Residue};
 use everpool_engine::Url;
 
@@ -18,6 +18,7 @@ pub struct Connector<C> {
     url: Url,
     hooks: Arc<Hooks<C>>,
     watch: Arc<Watch>,
+    cache_size: Option<CacheSize>,
 }
 
 /// An error of Diesel's, of either kind.
@@ -27,17 +28,57 @@ pub enum DriverError {
     /// No connection was established.
     #[error(transparent)]
     Connect(#[from] ConnectionError),
-    /// A ping or a reset failed.
+    /// A statement or a reset failed.
     #[error(transparent)]
     Query(#[from] Error),
+    /// A ping failed.
+    #[error(transparent)]
+    Ping(Error),
+    /// What a handler of `handle_error` made of an error at connect.
+    #[error("{error}")]
+    Handled {
+        /// What it gave to be told, or the driver's error.
+        #[source]
+        error: Box<dyn std::error::Error + Send + Sync>,
+        /// Whether the connect may succeed if tried again soon.
+        connect_fault: ConnectFault,
+    },
     /// A ROLLBACK or COMMIT on return succeeded, and a transaction is open all the same.
     #[error("a transaction is still open after the reset")]
     StillOpen,
 }
 
+impl DriverError {
+    /// Diesel's error of a statement, a reset or a ping; `None` of a connect.
+    pub fn query_error(&self) -> Option<&Error> {
+        match self {
+            Self::Query(error) | Self::Ping(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
 impl<C> Connector<C> {
+    pub(crate) fn hooks(&self) -> &Hooks<C> {
+        &self.hooks
+    }
+
     pub(crate) fn new(url: Url, hooks: Arc<Hooks<C>>, watch: Arc<Watch>) -> Self {
-        Self { url, hooks, watch }
+        Self {
+            url,
+            hooks,
+            watch,
+            cache_size: None,
+        }
+    }
+
+    /// `query_cache_size`: 0 prepares each statement anew; Diesel has no other limit.
+    pub(crate) fn with_cache_size(self, statements: Option<u32>) -> Self {
+        let cache_size = statements.map(|statements| match statements {
+            0 => CacheSize::Disabled,
+            _ => CacheSize::Unbounded,
+        });
+        Self { cache_size, ..self }
     }
 }
 
@@ -48,11 +89,16 @@ impl<C: Driver> everpool_core::Connector for Connector<C> {
     async fn connect(&self) -> Result<C, DriverError> {
         let mut connection = self.hooks.connect(&self.url)?;
         Tap::install_default(&mut connection, &self.watch);
+        if let Some(size) = self.cache_size {
+            connection.set_prepared_statement_cache_size(size);
+        }
         Ok(connection)
     }
 
     async fn ping(&self, connection: &mut C) -> Result<(), DriverError> {
-        Ok(connection.batch_execute("SELECT 1")?)
+        connection
+            .batch_execute("SELECT 1")
+            .map_err(DriverError::Ping)
     }
 
     async fn reset(&self, connection: &mut C, how: ResetOnReturn) -> Result<(), DriverError> {
@@ -88,16 +134,18 @@ impl<C: Driver> everpool_core::Connector for Connector<C> {
     }
 
     fn fault(&self, error: &DriverError, connection: &mut C) -> Fault {
-        match error {
-            DriverError::Query(error) => fault(error, connection),
-            DriverError::Connect(_) | DriverError::StillOpen => Fault::Connection,
-        }
+        let by_tables = match error {
+            DriverError::Query(error) | DriverError::Ping(error) => fault(error, connection),
+            _ => Fault::Connection,
+        };
+        self.hooks.judge_in_pool(error, by_tables)
     }
 
     fn connect_fault(&self, error: &DriverError) -> ConnectFault {
         match error {
             DriverError::Connect(error) => C::connect_fault(error),
-            DriverError::Query(_) | DriverError::StillOpen => ConnectFault::Permanent,
+            DriverError::Handled { connect_fault, .. } => *connect_fault,
+            _ => ConnectFault::Permanent,
         }
     }
 }

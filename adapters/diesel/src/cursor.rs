@@ -1,4 +1,4 @@
-use diesel::QueryResult;
+use diesel::{QueryResult, result::Error};
 use everpool_engine::blocking::Observer;
 
 use crate::{connector::Connector, driver::Driver};
@@ -17,15 +17,26 @@ where
     type Item = QueryResult<R>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let row = self.rows.next();
-        if let Some(Err(error)) = &row {
-            self.observer.saw(C::fault(error));
-        }
-        row
+        let row = self.rows.next()?;
+        Some(row.map_err(|error| self.saw(error)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.rows.size_hint()
+    }
+}
+
+impl<I, C: Driver> Cursor<I, C> {
+    #[cold]
+    fn saw(&self, error: Error) -> Error {
+        let by_tables = C::fault(&error);
+        let (error, fault) = self
+            .observer
+            .connector()
+            .hooks()
+            .judge(error, by_tables, None);
+        self.observer.saw(fault);
+        error
     }
 }
 

@@ -1,15 +1,20 @@
 use diesel::{
-    ConnectionError,
+    ConnectionError, QueryResult,
+    backend::Backend,
     connection::{AnsiTransactionManager, Connection},
     result::Error,
 };
 use everpool_core::{ConnectFault, Fault};
-use everpool_engine::Backend;
 
 /// A connection of Diesel's that an engine can be made of: `PgConnection`, `SqliteConnection`.
-pub trait Driver: Connection<TransactionManager = AnsiTransactionManager> + 'static {
+pub trait Driver:
+    Connection<
+        TransactionManager = AnsiTransactionManager,
+        Backend: Default + Backend<QueryBuilder: Default>,
+    > + 'static
+{
     /// The database it speaks to.
-    const BACKEND: Backend;
+    const BACKEND: everpool_engine::Backend;
 
     /// Whose fault an error is, by what it says. No I/O.
     fn fault(error: &Error) -> Fault;
@@ -19,6 +24,14 @@ pub trait Driver: Connection<TransactionManager = AnsiTransactionManager> + 'sta
 
     /// What the client library knows of the transaction. No I/O.
     fn transaction_status(&mut self) -> TransactionStatus;
+
+    /// The database's answer to [`IsolationLevel::query`](everpool_engine::isolation::IsolationLevel::query).
+    /// Blocks.
+    ///
+    /// # Errors
+    ///
+    /// The driver's.
+    fn isolation_level(&mut self) -> QueryResult<String>;
 }
 
 /// What a client library knows of the transaction on its connection.

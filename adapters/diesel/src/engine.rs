@@ -1,11 +1,19 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use diesel::result::Error;
 use everpool_core::{
     OptionsError, Status,
     blocking::{Lease, Pool},
 };
-use everpool_engine::{Backend, EngineOptions, Url, UrlError, events::Event};
+use everpool_engine::{
+    Backend, EngineOptions, ExecutionOptions, Url, UrlError, echo_pool,
+    events::Event,
+    isolation::{Characteristics, CharacteristicsError, IsolationLevel},
+};
 
 use crate::{
     connection::Connection,
@@ -33,19 +41,28 @@ pub enum EngineError {
     /// The pool cannot be as the options say.
     #[error(transparent)]
     Options(#[from] OptionsError),
+    /// An execution option, or the isolation level, is none of this database.
+    #[error(transparent)]
+    Characteristics(#[from] CharacteristicsError),
 }
 
 /// A pool of connections to one database, with its options. Cloning gives another handle to the same
 /// pool. Make one per database, at the start of the program.
 pub struct Engine<C: Driver> {
     shared: Arc<Shared<C>>,
-    pub(crate) watch: Arc<Watch>,
+    watch: Arc<Watch>,
+    options: ExecutionOptions,
+    /// What `options` ask of each connection at its checkout.
+    asked: Characteristics,
 }
 
 struct Shared<C: Driver> {
     url: Url,
     pool: Pool<Connector<C>>,
     hooks: Arc<Hooks<C>>,
+    /// What each connection has from its first moment.
+    characteristics: Characteristics,
+    default_level: OnceLock<IsolationLevel>,
 }
 
 /// An engine for the database at `url`. Never connects: the first checkout does. Does not block.
@@ -66,21 +83,92 @@ pub fn create_engine<C: Driver>(
         let (url, engine) = (named.name(), engine.name());
         return Err(UrlError::WrongBackend { url, engine }.into());
     }
+    let url = url.with_connect_args(options.connect_args())?;
     let options = if url.is_memory() {
         options.with_one_connection()
     } else {
         options
     };
-    let (hooks, watch) = (Arc::default(), Arc::default());
-    let connector = Connector::new(url.clone(), Arc::clone(&hooks), Arc::clone(&watch));
-    let pool = Pool::new(connector, options.pool())?.with_timeout(options.pool_timeout());
-    Ok(Engine {
-        shared: Arc::new(Shared { url, pool, hooks }),
-        watch,
-    })
+    Engine::new(url, &options)
 }
 
 impl<C: Driver> Engine<C> {
+    fn new(url: Url, options: &EngineOptions) -> Result<Self, EngineError> {
+        let characteristics = permanent::<C>(options)?;
+        let asked = Characteristics::of(options.execution_options(), C::BACKEND)?;
+        let hooks = Arc::new(Hooks::new(options.read_only_is_disconnect()));
+        let watch = Arc::new(Watch::new(options));
+        let connector = Connector::new(url.clone(), Arc::clone(&hooks), Arc::clone(&watch))
+            .with_cache_size(options.query_cache_size());
+        let pool = Pool::new(connector, options.pool())?.with_timeout(options.pool_timeout());
+        echo_pool::install(&pool, options);
+        if let Some(statement) = characteristics.statement(C::BACKEND) {
+            pool.events()
+                .connect(move |connection: &mut C, _| Ok(connection.batch_execute(&statement)?));
+        }
+        let shared = Shared {
+            url,
+            pool,
+            hooks,
+            characteristics,
+            default_level: OnceLock::new(),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            watch,
+            options: options.execution_options().clone(),
+            asked,
+        })
+    }
+
+    /// Another engine over the same pool, whose Connections have these options too: `isolation_level`,
+    /// `logging_token`, on PostgreSQL `postgresql_readonly` and `postgresql_deferrable`, and the
+    /// program's own. It has listeners of its own, and those of this one. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// A value that the database does not have, with those that it has.
+    pub fn execution_options(&self, options: &ExecutionOptions) -> Result<Self, EngineError> {
+        let options: ExecutionOptions = self.options.iter().chain(options.iter()).collect();
+        let mut watch = Arc::new(self.watch.option());
+        if let Some(token) = options.logging_token() {
+            watch = watch.with_token(token);
+        }
+        Ok(Self {
+            shared: Arc::clone(&self.shared),
+            watch,
+            asked: Characteristics::of(&options, C::BACKEND)?,
+            options,
+        })
+    }
+
+    /// The execution options of this engine.
+    pub fn options(&self) -> &ExecutionOptions {
+        &self.options
+    }
+
+    pub(crate) fn watch(&self) -> &Arc<Watch> {
+        &self.watch
+    }
+
+    pub(crate) fn hooks(&self) -> &Hooks<C> {
+        &self.shared.hooks
+    }
+
+    /// What each connection has from its first moment.
+    pub(crate) fn characteristics(&self) -> &Characteristics {
+        &self.shared.characteristics
+    }
+
+    /// What a connection is given at its checkout, if anything.
+    pub(crate) fn checkout_characteristics(&self) -> Option<Characteristics> {
+        Some(self.asked).filter(|asked| *asked != Characteristics::default())
+    }
+
+    pub(crate) fn default_level(&self) -> &OnceLock<IsolationLevel> {
+        &self.shared.default_level
+    }
+
     /// Takes a connection; blocks until there is one, for at most `pool_timeout`.
     ///
     /// # Errors
@@ -179,11 +267,22 @@ assert_eq!(count, 1);
     }
 }
 
+fn permanent<C: Driver>(options: &EngineOptions) -> Result<Characteristics, CharacteristicsError> {
+    let level = options.isolation_level().map(str::parse).transpose()?;
+    let characteristics = Characteristics {
+        isolation_level: level,
+        ..Characteristics::default()
+    };
+    characteristics.checked(C::BACKEND)
+}
+
 impl<C: Driver> Clone for Engine<C> {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
             watch: Arc::clone(&self.watch),
+            options: self.options.clone(),
+            asked: self.asked,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
-use everpool_engine::ConnectionError;
+use everpool_engine::{ConnectionError, handlers::Replacement};
 
 use crate::connector::DriverError;
 
@@ -41,6 +41,37 @@ fn database_error(kind: DatabaseErrorKind, error: &dyn fmt::Display) -> Error {
 pub(crate) fn rolled_back() -> Error {
     let said = "a statement of this transaction failed, so it was rolled back instead of committed";
     database_error(DatabaseErrorKind::Unknown, &said)
+}
+
+/// What a handler gave to be told instead.
+pub(crate) fn replaced(error: Replacement) -> Error {
+    match error.downcast::<Error>() {
+        Ok(error) => *error,
+        Err(error) => match error.downcast::<DriverError>() {
+            Ok(error) => unwrapped(*error),
+            Err(error) => Error::QueryBuilderError(error),
+        },
+    }
+}
+
+/// Diesel's error as it was, or as near as can be.
+pub(crate) fn unwrapped(error: DriverError) -> Error {
+    match error {
+        DriverError::Query(error) | DriverError::Ping(error) => error,
+        other => Error::QueryBuilderError(Box::new(other)),
+    }
+}
+
+/// An execution option cannot be so, or not now.
+pub(crate) fn bad_option(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::QueryBuilderError(Box::new(error))
+}
+
+/// What transactions begin with cannot change in one.
+pub(crate) fn in_transaction() -> Error {
+    let said = "a transaction is open; isolation_level and the like may not be altered unless \
+        rollback() or commit() is called first";
+    database_error(DatabaseErrorKind::UnableToSendCommand, &said)
 }
 
 /// A statement was not sent, because the transaction of its scope is over.

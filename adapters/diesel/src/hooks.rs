@@ -4,29 +4,45 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use diesel::ConnectionError;
-use everpool_engine::{Url, events};
+use diesel::{ConnectionError, result::Error};
+use everpool_core::{ConnectFault, Fault};
+use everpool_engine::{
+    Url, events,
+    handlers::{Answer, ErrorContext, Handled, Handlers, Origin},
+};
 
-use crate::driver::Driver;
+use crate::{
+    classify::is_read_only,
+    connector::DriverError,
+    driver::Driver,
+    error::{replaced, unwrapped},
+};
 
 type DoConnect<C> = dyn Fn(&mut Url) -> Result<Option<C>, ConnectionError> + Send + Sync;
 
-/// What the program has a say in when a connection is opened.
+/// What the program has a say in: how connections are opened, and what errors mean.
 pub(crate) struct Hooks<C> {
     do_connect: RwLock<Vec<Arc<DoConnect<C>>>>,
-}
-
-impl<C> Default for Hooks<C> {
-    fn default() -> Self {
-        Self {
-            do_connect: RwLock::default(),
-        }
-    }
+    handlers: Handlers<DriverError>,
+    read_only_is_disconnect: bool,
 }
 
 impl<C: Driver> Hooks<C> {
+    pub(crate) fn new(read_only_is_disconnect: bool) -> Self {
+        Self {
+            do_connect: RwLock::default(),
+            handlers: Handlers::default(),
+            read_only_is_disconnect,
+        }
+    }
+
     /// A connection to `url`, as the hooks would have it. Blocks.
-    pub(crate) fn connect(&self, url: &Url) -> Result<C, ConnectionError> {
+    pub(crate) fn connect(&self, url: &Url) -> Result<C, DriverError> {
+        self.establish(url)
+            .map_err(|error| self.judge_connect(error))
+    }
+
+    fn establish(&self, url: &Url) -> Result<C, ConnectionError> {
         let hooks = self
             .do_connect
             .read()
@@ -42,7 +58,55 @@ impl<C: Driver> Hooks<C> {
         C::establish(&url.render_for_driver())
     }
 
-    pub(crate) fn do_connect(&self, hook: Arc<DoConnect<C>>) {
+    fn judge_connect(&self, error: ConnectionError) -> DriverError {
+        let fault = C::connect_fault(&error);
+        let error = DriverError::Connect(error);
+        let assumed = match fault {
+            ConnectFault::Transient => Fault::Server,
+            ConnectFault::Permanent => Fault::Statement,
+        };
+        let handled = self.ask(&error, Origin::Connect, assumed);
+        let is_other = handled.fault.is_disconnect() != assumed.is_disconnect();
+        if handled.replacement.is_none() && !is_other {
+            return error;
+        }
+        DriverError::Handled {
+            error: handled.replacement.unwrap_or_else(|| error.into()),
+            connect_fault: match handled.fault.is_disconnect() {
+                true => ConnectFault::Transient,
+                false => ConnectFault::Permanent,
+            },
+        }
+    }
+
+    /// What is told of a statement's error, and whose fault it is. `fault` is what the tables say.
+    pub(crate) fn judge(&self, error: Error, fault: Fault, sql: Option<&str>) -> (Error, Fault) {
+        let fault = match self.read_only_is_disconnect && is_read_only::<C>(&error) {
+            true => Fault::Server,
+            false => fault,
+        };
+        let error = DriverError::Query(error);
+        let handled = self.ask(&error, Origin::Execution(sql), fault);
+        let told = handled
+            .replacement
+            .map_or_else(|| unwrapped(error), replaced);
+        (told, handled.fault)
+    }
+
+    /// Whose fault the error of a ping or a reset is.
+    pub(crate) fn judge_in_pool(&self, error: &DriverError, fault: Fault) -> Fault {
+        let origin = match error {
+            DriverError::Ping(_) => Origin::PrePing,
+            _ => Origin::Execution(None),
+        };
+        self.ask(error, origin, fault).fault
+    }
+
+    fn ask(&self, error: &DriverError, origin: Origin<'_>, fault: Fault) -> Handled {
+        self.handlers.handle(error, C::BACKEND, origin, fault)
+    }
+
+    fn do_connect(&self, hook: Arc<DoConnect<C>>) {
         let mut hooks = self
             .do_connect
             .write()
@@ -80,6 +144,18 @@ impl<'a, C: Driver> EngineEvents<'a, C> {
         F: Fn(&mut Url) -> Result<Option<C>, ConnectionError> + Send + Sync + 'static,
     {
         self.hooks.do_connect(Arc::new(hook));
+        self
+    }
+
+    /// Asked about each error of the driver: of a statement, a ping, a connect. It may say that the
+    /// connection is lost, or that it is not, and give another error to be told. What it gives for a
+    /// failed ping is not told: the pool tells the driver's. Must not block; see
+    /// [`Handlers`].
+    pub fn handle_error<F>(&self, handler: F) -> &Self
+    where
+        F: Fn(&mut ErrorContext<'_, DriverError>) -> Answer + Send + Sync + 'static,
+    {
+        self.hooks.handlers.listen(handler);
         self
     }
 }

@@ -29,6 +29,7 @@ assert_eq!(one, 1);
 //! The databases are features: `postgres`, `sqlite`; `postgres-bundled` and `sqlite-bundled` build
 //! the client library too.
 
+mod classify;
 mod connection;
 mod connector;
 mod cursor;
@@ -47,6 +48,7 @@ mod tap;
 mod transaction;
 mod watch;
 
+pub use classify::category;
 pub use connection::Connection;
 pub use connector::{Connector, DriverError};
 pub use driver::{Driver, TransactionStatus};
@@ -57,7 +59,9 @@ pub use transaction::Transaction;
 
 pub use everpool_core::{ConnectFault, Fault, OptionsError, ResetOnReturn, Status};
 pub use everpool_engine::{
-    Backend, EngineOptions, EngineOptionsBuilder, OptionError, PendingRollback, Url, UrlError,
+    Backend, Category, ConnectArgs, DetachError, Echo, EngineOptions, EngineOptionsBuilder,
+    ExecutionOptions, OptionError, PendingRollback, Url, UrlError, engine_from_config,
+    engine_from_env, handlers, isolation, twophase,
 };
 
 #[cfg(all(doctest, feature = "sqlite"))]

@@ -1,5 +1,5 @@
 use diesel::{
-    ConnectionError, PgConnection,
+    ConnectionError, PgConnection, QueryResult, QueryableByName, RunQueryDsl,
     connection::Connection,
     pg::Pg,
     result::{DatabaseErrorKind, Error},
@@ -8,7 +8,7 @@ use diesel::{
     sql_types::Text,
 };
 use everpool_core::{ConnectFault, Fault};
-use everpool_engine::{Backend, fault::postgresql};
+use everpool_engine::{Backend, fault::postgresql, isolation::IsolationLevel};
 
 use crate::{
     driver::{Driver, TransactionStatus, worst},
@@ -36,6 +36,12 @@ impl Driver for PgConnection {
         postgresql::connect_by_message(&error.to_string())
     }
 
+    fn isolation_level(&mut self) -> QueryResult<String> {
+        let asked = sql_query(IsolationLevel::query(Self::BACKEND));
+        let answer: Level = asked.get_result(self)?;
+        Ok(answer.transaction_isolation)
+    }
+
     fn transaction_status(&mut self) -> TransactionStatus {
         status::probe(self, |connection| {
             let unsendable = sql_query("").bind::<Text, _>(Unsendable);
@@ -46,6 +52,12 @@ impl Driver for PgConnection {
             );
         })
     }
+}
+
+#[derive(QueryableByName)]
+struct Level {
+    #[diesel(sql_type = Text)]
+    transaction_isolation: String,
 }
 
 /// A value that fails to be serialized, so that a statement with it is not sent.

@@ -1,6 +1,9 @@
-use diesel::{ConnectionError, SqliteConnection, connection::SimpleConnection, result::Error};
+use diesel::{
+    ConnectionError, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection,
+    connection::SimpleConnection, result::Error, sql_query, sql_types::Integer,
+};
 use everpool_core::{ConnectFault, Fault};
-use everpool_engine::{Backend, fault::sqlite};
+use everpool_engine::{Backend, fault::sqlite, isolation::IsolationLevel};
 
 use crate::{
     driver::{Driver, TransactionStatus, worst},
@@ -14,9 +17,14 @@ impl Driver for SqliteConnection {
         worst(error, sqlite::by_message)
     }
 
-    /// A file that cannot be opened will not be there a moment later.
-    fn connect_fault(_: &ConnectionError) -> ConnectFault {
-        ConnectFault::Permanent
+    fn connect_fault(error: &ConnectionError) -> ConnectFault {
+        sqlite::connect_by_message(&error.to_string())
+    }
+
+    fn isolation_level(&mut self) -> QueryResult<String> {
+        let asked = sql_query(IsolationLevel::query(Self::BACKEND));
+        let answer: Level = asked.get_result(self)?;
+        Ok(answer.read_uncommitted.to_string())
     }
 
     fn transaction_status(&mut self) -> TransactionStatus {
@@ -25,4 +33,10 @@ impl Driver for SqliteConnection {
             debug_assert!(failed.is_err(), "a text with a NUL byte was executed");
         })
     }
+}
+
+#[derive(QueryableByName)]
+struct Level {
+    #[diesel(sql_type = Integer)]
+    read_uncommitted: i32,
 }

@@ -2,12 +2,12 @@ use std::sync::Arc;
 
 use diesel::{connection::InstrumentationEvent, result::Error};
 use everpool_engine::{
-    Journal,
+    EngineOptions, Journal,
     events::{Board, Event},
 };
 
 /// Between the statement and its parameters, in Diesel's way of showing a query.
-const PARAMETERS: &str = " -- binds: ";
+pub(crate) const PARAMETERS: &str = " -- binds: ";
 
 /// Who is told of an engine's statements: its listeners and its journal.
 #[derive(Debug, Default)]
@@ -17,6 +17,30 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
+    pub(crate) fn new(options: &EngineOptions) -> Self {
+        let name = options.logging_name().map(str::to_owned);
+        Self {
+            board: Arc::default(),
+            journal: Journal::new(options.echo(), name, options.hide_parameters()),
+        }
+    }
+
+    /// The same, with a token on each line.
+    pub(crate) fn with_token(&self, token: &str) -> Arc<Self> {
+        Arc::new(Self {
+            board: Arc::clone(&self.board),
+            journal: self.journal.clone().with_token(Some(token.to_owned())),
+        })
+    }
+
+    /// That of an option engine, which has listeners of its own.
+    pub(crate) fn option(&self) -> Self {
+        Self {
+            board: Arc::new(Board::option_of(&self.board)),
+            journal: self.journal.clone(),
+        }
+    }
+
     /// Almost always nobody listens.
     #[inline]
     pub(crate) fn look(&self, event: &InstrumentationEvent<'_>) {

@@ -1,5 +1,5 @@
 use super::{IsolationLevel, IsolationLevelError};
-use crate::Backend;
+use crate::{Backend, ExecutionOptions};
 
 /// Whether a statement that needs a transaction is preceded by BEGIN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,21 @@ impl Characteristics {
             }
         }
         Ok(self)
+    }
+
+    /// What these options say of it. Others are the program's.
+    ///
+    /// # Errors
+    ///
+    /// A value that does not fit, or that this database does not have.
+    pub fn of(options: &ExecutionOptions, backend: Backend) -> Result<Self, CharacteristicsError> {
+        let level = options.isolation_level().map(str::parse).transpose()?;
+        let asked = Self {
+            isolation_level: level,
+            postgresql_readonly: boolean(options, "postgresql_readonly")?,
+            postgresql_deferrable: boolean(options, "postgresql_deferrable")?,
+        };
+        asked.checked(backend)
     }
 
     /// Whether BEGIN is sent.
@@ -177,6 +192,14 @@ pub enum CharacteristicsError {
     /// The isolation level.
     #[error(transparent)]
     IsolationLevel(#[from] IsolationLevelError),
+    /// An option that is on or off.
+    #[error("{option} = {value:?}: {option} must be true or false")]
+    NotABoolean {
+        /// The option's name.
+        option: &'static str,
+        /// Its value.
+        value: String,
+    },
     /// An option of another database.
     #[error("{option} is an option for postgresql, and the database is {}; leave it out", .backend.name())]
     NotThisDatabase {
@@ -185,4 +208,18 @@ pub enum CharacteristicsError {
         /// The database.
         backend: Backend,
     },
+}
+
+fn boolean(
+    options: &ExecutionOptions,
+    option: &'static str,
+) -> Result<Option<bool>, CharacteristicsError> {
+    let Some(value) = options.get(option) else {
+        return Ok(None);
+    };
+    let refused = |_| CharacteristicsError::NotABoolean {
+        option,
+        value: value.to_owned(),
+    };
+    value.parse().map(Some).map_err(refused)
 }

@@ -208,4 +208,8 @@ impl Driver for Scripted {
     fn transaction_status(&mut self) -> TransactionStatus {
         self.status
     }
+
+    fn isolation_level(&mut self) -> QueryResult<String> {
+        self.answer("level?").map(|()| "0".to_owned())
+    }
 }

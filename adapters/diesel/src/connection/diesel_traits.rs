@@ -2,10 +2,12 @@
 
 use diesel::{
     ConnectionError, ConnectionResult, QueryResult,
+    backend::Backend,
     connection::{
         AnsiTransactionManager, CacheSize, ConnectionSealed, Instrumentation, LoadConnection,
         SimpleConnection,
     },
+    debug_query,
     expression::QueryMetadata,
     migration::MigrationConnection,
     query_builder::{Query, QueryFragment, QueryId},
@@ -14,7 +16,21 @@ use diesel::{
 use everpool_engine::{EngineOptions, control};
 
 use super::Connection;
-use crate::{cursor::Cursor, driver::Driver, engine::create_engine, tap::Tap};
+use crate::{
+    cursor::Cursor, driver::Driver, engine::create_engine, error::not_sent, tap::Tap,
+    watch::PARAMETERS,
+};
+
+/// A statement without its parameters.
+fn text<B, T>(source: &T) -> String
+where
+    B: Default + Backend<QueryBuilder: Default>,
+    T: QueryFragment<B>,
+{
+    let mut text = debug_query::<B, _>(source).to_string();
+    text.truncate(text.find(PARAMETERS).unwrap_or(text.len()));
+    text
+}
 
 /// Diesel's own words for giving a transaction or a savepoint up.
 fn is_rollback(query: &str) -> bool {
@@ -29,9 +45,15 @@ impl<C: Driver> SimpleConnection for Connection<C> {
             return Ok(());
         }
         if let Some(event) = control::event(query) {
-            self.engine.watch.board.tell(event);
+            self.watch.board.tell(event);
+            if self.omits_begin {
+                return Ok(());
+            }
         }
-        let result = self.run(|connection| connection.batch_execute(query));
+        let result = self.run(
+            |connection| connection.batch_execute(query),
+            || query.to_owned(),
+        );
         if undoes && !self.inner.is_connected() {
             Ok(())
         } else {
@@ -60,14 +82,17 @@ impl<C: Driver> diesel::Connection for Connection<C> {
     where
         T: QueryFragment<Self::Backend> + QueryId,
     {
-        self.run(|connection| connection.execute_returning_count(source))
+        self.run(
+            |connection| connection.execute_returning_count(source),
+            || text::<C::Backend, _>(source),
+        )
     }
 
     fn transaction_state(&mut self) -> &mut AnsiTransactionManager {
         self.settle();
         match self.inner.settled() {
-            Some(connection) => connection.transaction_state(),
-            None => self.spare.transaction_state(),
+            Some(connection) if !self.omits_begin => connection.transaction_state(),
+            _ => self.spare.transaction_state(),
         }
     }
 
@@ -88,7 +113,7 @@ impl<C: Driver> diesel::Connection for Connection<C> {
         self.settle();
         match self.inner.settled() {
             Some(connection) => {
-                Tap::install(connection, instrumentation.into(), &self.engine.watch);
+                Tap::install(connection, instrumentation.into(), &self.watch);
             }
             None => self.spare.set_instrumentation(instrumentation),
         }
@@ -117,7 +142,8 @@ where
         T: Query + QueryFragment<Self::Backend> + QueryId + 'query,
         Self::Backend: QueryMetadata<T::SqlType>,
     {
-        let (connection, operation) = self.operate()?;
+        let depth = self.prepare()?;
+        let (connection, operation) = self.inner.operate(depth).map_err(not_sent)?;
         let observer = operation.observer();
         match connection.load(source) {
             Ok(rows) => {
@@ -127,7 +153,9 @@ where
             // The rows of the other arm borrow the connection, so it cannot be asked here; only the
             // error can.
             Err(error) => {
-                operation.finished(Some(C::fault(&error)));
+                let by_tables = C::fault(&error);
+                let (error, fault) = self.engine.hooks().judge(error, by_tables, None);
+                operation.finished(Some(fault));
                 Err(error)
             }
         }
@@ -139,7 +167,7 @@ where
     C: Driver + MigrationConnection,
 {
     fn setup(&mut self) -> QueryResult<usize> {
-        self.run(MigrationConnection::setup)
+        self.run(MigrationConnection::setup, String::new)
     }
 }
 
@@ -148,7 +176,10 @@ where
     C: Driver + UpdateAndFetchResults<Changes, Output>,
 {
     fn update_and_fetch(&mut self, changeset: Changes) -> QueryResult<Output> {
-        self.run(|connection| connection.update_and_fetch(changeset))
+        self.run(
+            |connection| connection.update_and_fetch(changeset),
+            String::new,
+        )
     }
 }
 

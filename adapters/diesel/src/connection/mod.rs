@@ -1,12 +1,13 @@
+mod characteristics;
 mod diesel_traits;
 mod levels;
 mod transactional;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use diesel::QueryResult;
 use everpool_core::Info;
-use everpool_engine::{DetachError, blocking};
+use everpool_engine::{DetachError, blocking, isolation::Characteristics};
 
 use crate::{
     connector::{self, Connector},
@@ -15,6 +16,8 @@ use crate::{
     error::{not_sent, scope_is_over},
     nowhere::Nowhere,
     status,
+    tap::Tap,
+    watch::Watch,
 };
 
 /// A connection from an [`Engine`](crate::Engine), which is a Diesel connection.
@@ -33,16 +36,23 @@ pub struct Connection<C: Driver> {
     depth: u32,
     /// How many of them the innermost [`Transaction`] needs.
     scope: u32,
-    /// What Diesel is shown while there is no connection.
+    /// What was asked for beyond what the engine has for all its connections.
+    characteristics: Characteristics,
+    /// No BEGIN is sent, because the isolation level is `AUTOCOMMIT`.
+    omits_begin: bool,
+    /// Whom its statements are told to.
+    watch: Arc<Watch>,
+    /// What Diesel is shown while there is no connection, or no BEGIN is sent.
     spare: Nowhere<C::Backend>,
 }
-
-type Operation<'a, C> = blocking::Operation<'a, Connector<C>>;
 
 impl<C: Driver> Connection<C> {
     pub(crate) fn unconnected(engine: Engine<C>) -> Self {
         Self {
             inner: blocking::Connection::new(engine.pool().clone()),
+            characteristics: Characteristics::default(),
+            omits_begin: false,
+            watch: Arc::clone(engine.watch()),
             engine,
             depth: 0,
             scope: 0,
@@ -52,7 +62,11 @@ impl<C: Driver> Connection<C> {
 
     pub(crate) fn checkout(&mut self, timeout: Duration) -> Result<(), CheckoutError> {
         self.settle();
-        self.inner.checkout(timeout)
+        if self.inner.settled().is_none() {
+            self.inner.checkout(timeout)?;
+            self.characterize()?;
+        }
+        Ok(())
     }
 
     /// Whether the connection was lost or invalidated, and no other was taken yet. Does not block.
@@ -111,8 +125,8 @@ impl<C: Driver> Connection<C> {
     fn see_depth(&mut self) {
         self.settle();
         let known = match self.inner.settled() {
-            Some(connection) => status::depth(connection),
-            None => status::depth(&mut self.spare),
+            Some(connection) if !self.omits_begin => status::depth(connection),
+            _ => status::depth(&mut self.spare),
         };
         // If Diesel has lost count, what was open is open still.
         self.depth = known.unwrap_or(self.depth.max(1));
@@ -123,23 +137,50 @@ impl<C: Driver> Connection<C> {
         self.depth
     }
 
-    fn operate(&mut self) -> QueryResult<(&mut C, Operation<'_, C>)> {
+    /// An option engine, and a Connection with a token, have others watch than the pool.
+    fn be_watched(&mut self) {
+        let Self { inner, watch, .. } = self;
+        if let Some(tap) = inner.settled().and_then(Tap::of) {
+            tap.is_watched_by(watch);
+        }
+    }
+
+    /// There is a connection for a statement, and nothing stands in its way. Blocks if one must be
+    /// taken.
+    fn prepare(&mut self) -> QueryResult<u32> {
         let depth = self.depth();
         if depth < self.scope {
             return Err(scope_is_over());
         }
-        self.inner.operate(depth).map_err(not_sent)
+        if depth == 0 && self.inner.settled().is_none() {
+            let timeout = self.inner.pool().timeout();
+            self.checkout(timeout)
+                .map_err(|error| not_sent(error.into()))?;
+        }
+        Ok(depth)
     }
 
-    /// Every statement but `load` passes here.
-    fn run<T>(&mut self, statement: impl FnOnce(&mut C) -> QueryResult<T>) -> QueryResult<T> {
-        let (connection, operation) = self.operate()?;
-        let result = statement(connection);
-        let fault = result
-            .as_ref()
-            .err()
-            .map(|error| connector::fault(error, connection));
-        operation.finished(fault);
+    /// Every statement but `load` passes here. `sql` is asked for its text if it fails.
+    fn run<T>(
+        &mut self,
+        statement: impl FnOnce(&mut C) -> QueryResult<T>,
+        sql: impl FnOnce() -> String,
+    ) -> QueryResult<T> {
+        let depth = self.prepare()?;
+        let (connection, operation) = self.inner.operate(depth).map_err(not_sent)?;
+        let result = match statement(connection) {
+            Ok(answer) => {
+                operation.finished(None);
+                Ok(answer)
+            }
+            Err(error) => {
+                let by_tables = connector::fault(&error, connection);
+                let hooks = self.engine.hooks();
+                let (error, fault) = hooks.judge(error, by_tables, Some(&sql()));
+                operation.finished(Some(fault));
+                Err(error)
+            }
+        };
         self.settle();
         result
     }

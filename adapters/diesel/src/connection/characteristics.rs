@@ -1,0 +1,116 @@
+//! Isolation levels, and what else its transactions begin with.
+
+use diesel::QueryResult;
+use everpool_core::HookError;
+use everpool_engine::{
+    ExecutionOptions,
+    isolation::{Begin, Characteristics, IsolationLevel},
+};
+
+use super::Connection;
+use crate::{
+    driver::Driver,
+    engine::CheckoutError,
+    error::{bad_option, in_transaction},
+};
+
+impl<C: Driver> Connection<C> {
+    /// Options for this Connection, until it is dropped: `isolation_level`, `logging_token`, on
+    /// PostgreSQL `postgresql_readonly` and `postgresql_deferrable`, and the program's own. Blocks for
+    /// what is to be sent.
+    ///
+    /// The database's settings are taken back when the connection returns to the pool. If it is lost,
+    /// the next one has those of the engine.
+    ///
+    /// # Errors
+    ///
+    /// A value that the database does not have, with those that it has; or that a transaction is open,
+    /// in which such settings cannot change. Then nothing is changed.
+    pub fn execution_options(&mut self, options: &ExecutionOptions) -> QueryResult<()> {
+        let asked = Characteristics::of(options, C::BACKEND).map_err(bad_option)?;
+        if asked != Characteristics::default() {
+            if self.depth() > 0 {
+                return Err(in_transaction());
+            }
+            self.prepare()?;
+            self.send_characteristics(asked)?;
+        }
+        if let Some(token) = options.logging_token() {
+            self.watch = self.watch.with_token(token);
+            self.be_watched();
+        }
+        Ok(())
+    }
+
+    /// Asks the database for the isolation level. Never `AUTOCOMMIT`, of which it does not know.
+    /// Blocks.
+    ///
+    /// # Errors
+    ///
+    /// The driver's.
+    pub fn isolation_level(&mut self) -> QueryResult<IsolationLevel> {
+        let asked = || IsolationLevel::query(C::BACKEND).to_owned();
+        let answer = self.run(Driver::isolation_level, asked)?;
+        IsolationLevel::from_answer(C::BACKEND, &answer).map_err(bad_option)
+    }
+
+    /// The isolation level that connections have of which nothing else was asked. Blocks for a query,
+    /// once in the engine's life, unless the engine's options say it.
+    ///
+    /// # Errors
+    ///
+    /// The driver's.
+    pub fn default_isolation_level(&mut self) -> QueryResult<IsolationLevel> {
+        if let Some(level) = self.engine.characteristics().isolation_level {
+            return Ok(level);
+        }
+        if let Some(level) = self.engine.default_level().get() {
+            return Ok(*level);
+        }
+        let level = self.isolation_level()?;
+        Ok(*self.engine.default_level().get_or_init(|| level))
+    }
+
+    /// Gives a connection that was just taken what the engine's options ask for.
+    pub(super) fn characterize(&mut self) -> Result<(), CheckoutError> {
+        self.characteristics = Characteristics::default();
+        self.omits_begin = self.engine.characteristics().begin() == Begin::Omitted;
+        self.be_watched();
+        let Some(asked) = self.engine.checkout_characteristics() else {
+            return Ok(());
+        };
+        self.send_characteristics(asked).map_err(|error| {
+            self.invalidate();
+            CheckoutError::Hook(Box::new(error))
+        })
+    }
+
+    fn send_characteristics(&mut self, asked: Characteristics) -> QueryResult<()> {
+        let changes_level = asked.isolation_level.is_some();
+        let level = match changes_level && asked.begin() == Begin::Sent {
+            true => self.default_isolation_level()?,
+            // Not looked at.
+            false => IsolationLevel::Serializable,
+        };
+        let engine = *self.engine.characteristics();
+        if let Some(statement) = asked.statement(C::BACKEND) {
+            let undo = asked.undo(C::BACKEND, &engine, level);
+            self.inner
+                .at_return(move |connection| undone(connection, &undo));
+            self.run(
+                |connection| connection.batch_execute(&statement),
+                || statement.clone(),
+            )?;
+        }
+        self.characteristics = asked.over(self.characteristics);
+        self.omits_begin = self.characteristics.over(engine).begin() == Begin::Omitted;
+        Ok(())
+    }
+}
+
+fn undone<C: Driver>(connection: &mut C, statements: &[String]) -> Result<(), HookError> {
+    for statement in statements {
+        connection.batch_execute(statement)?;
+    }
+    Ok(())
+}
