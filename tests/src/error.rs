@@ -7,19 +7,22 @@ use std::process::ExitStatus;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
-    /// No PostgreSQL server is installed, or not where it is looked for.
+    /// A program is not installed, or not where it is looked for.
     #[error(
-        "no PostgreSQL server found: looked for initdb, postgres and psql in {}; \
-         install the Debian package postgresql, or put its bin directory on PATH",
+        "found no {program}: looked in {}; install the Debian package {package}, or put {program} on PATH",
         .looked_in.join(", ")
     )]
     Missing {
+        /// What was looked for.
+        program: &'static str,
+        /// The Debian package that has it.
+        package: &'static str,
         /// The places looked in.
         looked_in: Vec<String>,
     },
-    /// Started by root, and no account to run the server as: PostgreSQL refuses to run as root.
+    /// Started by root, and no account to run the server as: no server of ours runs as root.
     #[error(
-        "PostgreSQL does not run as root: looked for the users {}; create one, or run as another user",
+        "no server is run as root: looked for the users {}; create one, or run as another user",
         .looked_for.join(", ")
     )]
     NoAccount {
@@ -37,7 +40,7 @@ pub enum ServerError {
     /// A program of the server ended with a failure.
     #[error("{program} failed ({status}):\n{said}")]
     Failed {
-        /// `initdb`, `postgres` or `psql`.
+        /// The program: `postgres`, `mariadb`, …
         program: &'static str,
         /// How it ended.
         status: ExitStatus,
@@ -62,7 +65,7 @@ pub enum ServerError {
 
 impl ServerError {
     /// For `map_err`: names the step that the operating system refused.
-    pub(super) fn at(step: &'static str) -> impl FnOnce(io::Error) -> ServerError {
+    pub(crate) fn at(step: &'static str) -> impl FnOnce(io::Error) -> ServerError {
         move |source| ServerError::System { step, source }
     }
 }

@@ -1,26 +1,20 @@
 //! A private PostgreSQL server, of whichever version is installed.
-//!
-//! This file alone starts, signals and waits for its processes.
 
 mod cluster;
-mod error;
 mod installation;
 mod startup;
 
 use std::path::Path;
-use std::process::Child;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cluster::{Address, Cluster};
-pub use error::ServerError;
 use nix::sys::signal::Signal;
-use nix::unistd::Pid;
 
-use crate::process;
+pub use crate::ServerError;
+use crate::daemon::Daemon;
+use crate::port::Port;
 
 const USER: &str = "everpool";
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A PostgreSQL server with a data directory of its own, stopped and removed when dropped.
 ///
@@ -37,12 +31,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// assert_eq!(server.psql("select 1")?, "1");
 /// server.restart()?;
 /// assert_eq!(server.psql("select 1")?, "1");
-/// # Ok::<(), everpool_tests::postgres::ServerError>(())
+/// # Ok::<(), everpool_tests::ServerError>(())
 /// ```
 #[derive(Debug)]
 pub struct PostgreSql {
-    /// `Some` until the process has been waited for, so that its id stays ours.
-    postmaster: Option<Child>,
+    postmaster: Daemon,
     cluster: Cluster,
 }
 
@@ -60,16 +53,18 @@ impl PostgreSql {
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start); also when another process takes the port first.
+    /// As [`start`](Self::start).
     pub fn start_tcp() -> Result<Self, ServerError> {
-        let address = Address::free_loopback().map_err(ServerError::at("find a free port"))?;
-        Self::start_at(address)
+        let port = Port::reserve().map_err(ServerError::at("reserve a port"))?;
+        Self::start_at(Address::Loopback(port))
     }
 
     fn start_at(address: Address) -> Result<Self, ServerError> {
+        let cluster = Cluster::create(address)?;
+        let postmaster = Daemon::new("postgres", cluster.log());
         let mut server = PostgreSql {
-            postmaster: None,
-            cluster: Cluster::create(address)?,
+            postmaster,
+            cluster,
         };
         server.start_again()?;
         Ok(server)
@@ -87,7 +82,7 @@ impl PostgreSql {
 
     /// The postmaster's process, until it has been stopped.
     pub fn process_id(&self) -> Option<u32> {
-        self.postmaster.as_ref().map(Child::id)
+        self.postmaster.process_id()
     }
 
     /// Runs SQL with the server's own `psql` in a session of its own, and gives back its bare output.
@@ -106,7 +101,7 @@ impl PostgreSql {
     ///
     /// When it does not end in time.
     pub fn stop(&mut self) -> Result<(), ServerError> {
-        self.stop_by(Signal::SIGINT)
+        self.postmaster.stop(Signal::SIGINT)
     }
 
     /// Drops every client and ends without a checkpoint (SIGQUIT, "immediate shutdown").
@@ -116,16 +111,7 @@ impl PostgreSql {
     ///
     /// When it does not end in time.
     pub fn stop_immediately(&mut self) -> Result<(), ServerError> {
-        self.stop_by(Signal::SIGQUIT)
-    }
-
-    fn stop_by(&mut self, signal: Signal) -> Result<(), ServerError> {
-        let Some(postmaster) = self.postmaster_id() else {
-            return Ok(());
-        };
-        process::send(postmaster, signal).map_err(ServerError::at("signal the server"))?;
-        process::thaw(postmaster).map_err(ServerError::at("thaw the server"))?;
-        self.wait_for_end()
+        self.postmaster.stop(Signal::SIGQUIT)
     }
 
     /// Kills every process of the server at once (SIGKILL), so that its sockets close without a word.
@@ -135,11 +121,7 @@ impl PostgreSql {
     ///
     /// When the operating system refuses.
     pub fn kill(&mut self) -> Result<(), ServerError> {
-        let Some(postmaster) = self.postmaster_id() else {
-            return Ok(());
-        };
-        process::kill_all(postmaster).map_err(ServerError::at("kill the server"))?;
-        self.wait_for_end()
+        self.postmaster.kill()
     }
 
     /// Starts a stopped server on the data it had; returns when it accepts connections.
@@ -158,11 +140,7 @@ impl PostgreSql {
     ///
     /// [`ServerError::AlreadyRunning`] when it was not stopped; otherwise when the program does not start.
     pub fn launch(&mut self) -> Result<(), ServerError> {
-        if !self.has_ended()? {
-            return Err(ServerError::AlreadyRunning);
-        }
-        self.postmaster = Some(self.cluster.spawn()?);
-        Ok(())
+        self.postmaster.launch(&mut self.cluster.postgres())
     }
 
     /// Waits until a launched server accepts connections, and tells the moment at which it first did.
@@ -174,19 +152,8 @@ impl PostgreSql {
     /// With the last lines of its log, when it ends instead or takes too long.
     pub fn wait_until_ready(&mut self) -> Result<Instant, ServerError> {
         let socket = self.cluster.socket();
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
-            // Refused, or no socket yet: what is being waited for to change.
-            if let Ok(ready) = startup::accepts(&socket) {
-                return Ok(ready);
-            }
-            self.check_alive()?;
-            thread::sleep(process::LOOK_AGAIN);
-        }
-        Err(ServerError::Late {
-            step: "accept connections",
-            said: self.cluster.last_words(),
-        })
+        self.postmaster
+            .wait_until_ready(|| startup::accepts(&socket))
     }
 
     /// Stops as [`stop`](Self::stop), then starts as [`start_again`](Self::start_again).
@@ -206,8 +173,7 @@ impl PostgreSql {
     ///
     /// [`ServerError::NotRunning`] when it is stopped.
     pub fn freeze(&self) -> Result<(), ServerError> {
-        let postmaster = self.postmaster_id().ok_or(ServerError::NotRunning)?;
-        process::freeze(postmaster).map_err(ServerError::at("freeze the server"))
+        self.postmaster.freeze()
     }
 
     /// Lets a frozen server go on where it was (SIGCONT).
@@ -216,53 +182,7 @@ impl PostgreSql {
     ///
     /// [`ServerError::NotRunning`] when it is stopped.
     pub fn thaw(&self) -> Result<(), ServerError> {
-        let postmaster = self.postmaster_id().ok_or(ServerError::NotRunning)?;
-        process::thaw(postmaster).map_err(ServerError::at("thaw the server"))
-    }
-}
-
-impl PostgreSql {
-    fn postmaster_id(&self) -> Option<Pid> {
-        // Linux ids fit: the kernel's own type is a signed int.
-        self.process_id().map(|id| Pid::from_raw(id.cast_signed()))
-    }
-
-    fn has_ended(&mut self) -> Result<bool, ServerError> {
-        match self.check_alive() {
-            Ok(()) => Ok(false),
-            Err(ServerError::NotRunning | ServerError::Failed { .. }) => Ok(true),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn check_alive(&mut self) -> Result<(), ServerError> {
-        let postmaster = self.postmaster.as_mut().ok_or(ServerError::NotRunning)?;
-        let ended = postmaster
-            .try_wait()
-            .map_err(ServerError::at("wait for the server"))?;
-        let Some(status) = ended else {
-            return Ok(());
-        };
-        self.postmaster = None;
-        Err(ServerError::Failed {
-            program: "postgres",
-            status,
-            said: self.cluster.last_words(),
-        })
-    }
-
-    fn wait_for_end(&mut self) -> Result<(), ServerError> {
-        let deadline = Instant::now() + PATIENCE;
-        while !self.has_ended()? {
-            if Instant::now() > deadline {
-                return Err(ServerError::Late {
-                    step: "end",
-                    said: self.cluster.last_words(),
-                });
-            }
-            thread::sleep(process::LOOK_AGAIN);
-        }
-        Ok(())
+        self.postmaster.thaw()
     }
 }
 

@@ -4,6 +4,7 @@
 //! children are found by their parent's id. A stopped parent neither forks nor reaps, so while it is
 //! stopped the list of its children is complete and none of their ids can be given to another process.
 
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 use std::{fs, io};
@@ -24,7 +25,7 @@ pub(crate) fn send(process: Pid, signal: Signal) -> io::Result<()> {
     }
 }
 
-/// Stops the process and its children; returns when each of them has stopped.
+/// Stops the process and its children; returns when each thread of theirs has stopped.
 pub(crate) fn freeze(parent: Pid) -> io::Result<()> {
     send(parent, Signal::SIGSTOP)?;
     wait_until(parent, State::halted)?;
@@ -79,18 +80,35 @@ fn children(parent: Pid) -> io::Result<Vec<Pid>> {
 fn wait_until(process: Pid, reached: fn(State) -> bool) -> io::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let state = stat(process)?.map_or(State::Ended, |stat| stat.state);
-        if reached(state) {
+        let states = threads(process)?;
+        if states.iter().copied().all(reached) {
             return Ok(());
         }
         if Instant::now() > deadline {
             return Err(io::Error::new(
                 io::ErrorKind::TimedOut,
-                format!("process {process} took no notice of a signal (it is {state:?})"),
+                format!("process {process} took no notice of a signal (it is {states:?})"),
             ));
         }
         thread::sleep(LOOK_AGAIN);
     }
+}
+
+/// Each thread's state; none when the process has gone.
+fn threads(process: Pid) -> io::Result<Vec<State>> {
+    let threads = match fs::read_dir(format!("/proc/{process}/task")) {
+        Err(error) if has_gone(&error) => return Ok(Vec::new()),
+        threads => threads?,
+    };
+    let mut states = Vec::new();
+    for thread in threads {
+        let stat = match thread {
+            Err(error) if has_gone(&error) => break,
+            thread => read_stat(&thread?.path().join("stat"))?,
+        };
+        states.extend(stat.map(|stat| stat.state));
+    }
+    Ok(states)
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -117,18 +135,26 @@ struct Stat {
 
 /// What `/proc` says of a process; `None` when it has gone.
 fn stat(process: Pid) -> io::Result<Option<Stat>> {
-    match fs::read_to_string(format!("/proc/{process}/stat")) {
+    read_stat(Path::new(&format!("/proc/{process}/stat")))
+}
+
+fn read_stat(file: &Path) -> io::Result<Option<Stat>> {
+    match fs::read_to_string(file) {
         Ok(line) => parse_stat(&line).map(Some).ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("/proc/{process}/stat: {line}"),
+                format!("{}: {line}", file.display()),
             )
         }),
-        // A process that ends between open and read answers ESRCH.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) if error.raw_os_error() == Some(nix::Error::ESRCH as i32) => Ok(None),
+        Err(error) if has_gone(&error) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// A process that ends between open and read answers ESRCH.
+fn has_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+        || error.raw_os_error() == Some(nix::Error::ESRCH as i32)
 }
 
 /// The fields are those of proc(5): id, name in parentheses (which may hold any character), state, parent.

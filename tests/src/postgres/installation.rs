@@ -1,33 +1,31 @@
 //! The PostgreSQL that is installed here, and the account it may run as.
 
-use std::os::unix::fs::chown;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-use nix::unistd::{User, geteuid};
-
-use super::ServerError;
+use crate::ServerError;
+use crate::account::Account;
 
 const PROGRAMS: [&str; 3] = ["initdb", "postgres", "psql"];
 const DEBIAN: &str = "/usr/lib/postgresql";
-/// Tried in this order when root asks: a server that is only a child of a test owns nothing else.
-const ACCOUNTS: [&str; 2] = ["postgres", "nobody"];
 
 #[derive(Debug)]
 pub(super) struct Installation {
     programs: PathBuf,
-    /// Whom the server runs as when it is not us.
-    account: Option<User>,
+    account: Account,
 }
 
 impl Installation {
     pub(super) fn find() -> Result<Self, ServerError> {
         Ok(Installation {
             programs: programs()?,
-            account: account()?,
+            account: Account::find("postgres")?,
         })
+    }
+
+    pub(super) fn account(&self) -> &Account {
+        &self.account
     }
 
     /// A program that runs as ourselves.
@@ -37,41 +35,8 @@ impl Installation {
 
     /// A program that never runs as root.
     pub(super) fn server(&self, program: &str) -> Command {
-        let mut command = self.client(program);
-        if let Some(account) = &self.account {
-            command.uid(account.uid.as_raw()).gid(account.gid.as_raw());
-        }
-        command
+        self.account.command(&self.programs.join(program))
     }
-
-    /// Hands a directory to the account that the server runs as.
-    pub(super) fn give(&self, directory: &Path) -> Result<(), ServerError> {
-        let Some(account) = &self.account else {
-            return Ok(());
-        };
-        chown(
-            directory,
-            Some(account.uid.as_raw()),
-            Some(account.gid.as_raw()),
-        )
-        .map_err(ServerError::at("hand the server its directory"))
-    }
-}
-
-fn account() -> Result<Option<User>, ServerError> {
-    if !geteuid().is_root() {
-        return Ok(None);
-    }
-    for name in ACCOUNTS {
-        let found = User::from_name(name)
-            .map_err(|error| ServerError::at("look up a user for the server")(error.into()))?;
-        if found.is_some() {
-            return Ok(found);
-        }
-    }
-    Err(ServerError::NoAccount {
-        looked_for: ACCOUNTS.map(String::from).to_vec(),
-    })
 }
 
 fn programs() -> Result<PathBuf, ServerError> {
@@ -83,6 +48,8 @@ fn programs() -> Result<PathBuf, ServerError> {
         .chain(in_debian())
         .find(|place| is_complete(place))
         .ok_or_else(|| ServerError::Missing {
+            program: "initdb with postgres and psql beside it",
+            package: "postgresql",
             looked_in: vec![
                 "the directory that pg_config --bindir names".into(),
                 "the directories of PATH".into(),

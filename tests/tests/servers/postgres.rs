@@ -1,20 +1,15 @@
-//! The servers do as told: a test that relies on a restart relies on these.
-
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy knows tests, but not the functions they share"
-)]
+//! PostgreSQL does as told.
 
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use everpool_tests::PostgreSql;
-use everpool_tests::postgres::ServerError;
+use everpool_tests::{PostgreSql, ServerError};
+
+use crate::traces::{self, assert_none_is_roots, family, field, has_ended};
 
 #[test]
 fn a_started_server_accepts() {
@@ -84,7 +79,7 @@ fn a_launched_server_tells_when_it_first_accepted() {
 fn a_killed_server_closes_its_sessions_and_starts_again() {
     let mut server = PostgreSql::start().unwrap();
     let mut session = UnixStream::connect(server.directory().join(".s.PGSQL.5432")).unwrap();
-    let processes = processes_of(&server);
+    let processes = family(server.process_id().unwrap());
     assert!(
         processes.len() > 1,
         "a server without children proves nothing"
@@ -118,7 +113,7 @@ fn a_frozen_server_answers_nobody_until_it_is_thawed() {
 fn every_process_of_a_frozen_server_stands_still() {
     let server = PostgreSql::start().unwrap();
     server.freeze().unwrap();
-    let mut processes = processes_of(&server);
+    let mut processes = family(server.process_id().unwrap());
     // A session that ended just before stays a zombie, as its stopped parent cannot wait for it.
     processes.retain(|process| !has_ended(*process));
     assert!(
@@ -156,13 +151,7 @@ fn two_servers_live_side_by_side() {
 #[test]
 fn a_server_never_runs_as_root() {
     let server = PostgreSql::start().unwrap();
-    for process in processes_of(&server) {
-        let users = field(process, "Uid");
-        assert!(
-            users.split_whitespace().all(|user| user != "0"),
-            "{process} runs as {users}"
-        );
-    }
+    assert_none_is_roots(family(server.process_id().unwrap()));
 }
 
 #[test]
@@ -226,8 +215,7 @@ fn leaves_nothing(before_the_drop: impl FnOnce(&mut PostgreSql)) {
 
 /// What a server has outside of our process.
 struct Traces {
-    directory: PathBuf,
-    processes: Vec<u32>,
+    traces: traces::Traces,
     segment: String,
 }
 
@@ -243,17 +231,14 @@ impl Traces {
             .unwrap()
             .to_owned();
         assert!(segments().contains(&segment));
-        let directory = server.directory().to_owned();
         Traces {
-            directory,
-            processes: processes_of(server),
+            traces: traces::Traces::of(server.directory(), server.process_id()),
             segment,
         }
     }
 
     fn assert_gone(self) {
-        assert!(!self.directory.exists());
-        assert!(self.processes.into_iter().all(has_ended), "some still live");
+        self.traces.assert_gone();
         assert!(!segments().contains(&self.segment));
     }
 }
@@ -266,33 +251,4 @@ fn segments() -> Vec<String> {
         .skip(1)
         .filter_map(|line| line.split_whitespace().nth(1));
     column.map(str::to_owned).collect()
-}
-
-fn processes_of(server: &PostgreSql) -> Vec<u32> {
-    let postmaster = server.process_id().unwrap();
-    let everyone = fs::read_dir("/proc").unwrap();
-    let everyone = everyone.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    let mut processes: Vec<u32> = everyone
-        .filter(|process| field(*process, "PPid") == postmaster.to_string())
-        .collect();
-    processes.push(postmaster);
-    processes
-}
-
-/// Ended, though perhaps nobody has waited for it yet.
-fn has_ended(process: u32) -> bool {
-    matches!(
-        field(process, "State").chars().next(),
-        None | Some('Z' | 'X')
-    )
-}
-
-/// A line of the process's status; empty when it has gone.
-fn field(process: u32, name: &str) -> String {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let mut lines = status.lines().filter_map(|line| line.split_once(':'));
-    lines
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| value.trim().to_owned())
-        .unwrap_or_default()
 }

@@ -1,0 +1,12 @@
+//! The servers do as told: a test that relies on a restart relies on these.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy knows tests, but not the functions they share"
+)]
+
+mod mariadb;
+mod owner;
+mod postgres;
+mod traces;
+mod until;
