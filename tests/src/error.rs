@@ -47,6 +47,14 @@ pub enum ServerError {
         /// The last lines it wrote.
         said: String,
     },
+    /// A program said something that cannot be read.
+    #[error("{program} said what cannot be read: {said}")]
+    Unintelligible {
+        /// The program.
+        program: &'static str,
+        /// What it said.
+        said: String,
+    },
     /// The server did not get there in time.
     #[error("the server did not {step} in time; its last lines:\n{said}")]
     Late {

@@ -10,11 +10,14 @@ mod directory;
 mod error;
 mod guard;
 pub mod mariadb;
+pub mod pgbouncer;
 mod port;
 pub mod postgres;
 mod process;
 mod program;
+mod startup;
 
 pub use error::ServerError;
 pub use mariadb::MariaDb;
+pub use pgbouncer::PgBouncer;
 pub use postgres::PostgreSql;

@@ -79,6 +79,11 @@ impl MariaDb {
         self.instance.socket_url()
     }
 
+    /// As [`url`](Self::url), at this port of 127.0.0.1, where something stands in front of the server.
+    pub fn url_at(&self, port: u16) -> String {
+        instance::url_at(port)
+    }
+
     /// The port of 127.0.0.1. It stays the server's while it is stopped.
     pub fn port(&self) -> u16 {
         self.instance.port()

@@ -2,9 +2,8 @@
 
 mod cluster;
 mod installation;
-mod startup;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use cluster::{Address, Cluster};
@@ -13,8 +12,13 @@ use nix::sys::signal::Signal;
 pub use crate::ServerError;
 use crate::daemon::Daemon;
 use crate::port::Port;
+use crate::startup;
 
-const USER: &str = "everpool";
+pub(crate) use cluster::url_at;
+pub(crate) use installation::Installation;
+
+pub(crate) const USER: &str = "everpool";
+pub(crate) const DATABASE: &str = "postgres";
 
 /// A PostgreSQL server with a data directory of its own, stopped and removed when dropped.
 ///
@@ -73,6 +77,20 @@ impl PostgreSql {
     /// Where clients connect: a superuser without a password, in the database `postgres`.
     pub fn url(&self) -> String {
         self.cluster.url()
+    }
+
+    /// As [`url`](Self::url), at this port of 127.0.0.1, where something stands in front of the server.
+    pub fn url_at(&self, port: u16) -> String {
+        url_at(port)
+    }
+
+    /// The Unix socket; there whatever else the server listens on.
+    pub fn socket(&self) -> PathBuf {
+        self.cluster.socket()
+    }
+
+    pub(crate) fn socket_port(&self) -> u16 {
+        self.cluster.port()
     }
 
     /// The server's own directory: its socket, its log and its data. Gone once the server is dropped.
@@ -153,7 +171,7 @@ impl PostgreSql {
     pub fn wait_until_ready(&mut self) -> Result<Instant, ServerError> {
         let socket = self.cluster.socket();
         self.postmaster
-            .wait_until_ready(|| startup::accepts(&socket))
+            .wait_until_ready(|| startup::accepts(&socket, DATABASE))
     }
 
     /// Stops as [`stop`](Self::stop), then starts as [`start_again`](Self::start_again).

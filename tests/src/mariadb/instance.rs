@@ -84,7 +84,7 @@ impl Instance {
     }
 
     pub(super) fn url(&self) -> String {
-        format!("mysql://{USER}@127.0.0.1:{}/{USER}", self.port())
+        url_at(self.port())
     }
 
     pub(super) fn socket_url(&self) -> String {
@@ -110,6 +110,10 @@ impl Instance {
     pub(super) fn log(&self) -> PathBuf {
         self.directory.log()
     }
+}
+
+pub(super) fn url_at(port: u16) -> String {
+    format!("mysql://{USER}@127.0.0.1:{port}/{USER}")
 }
 
 fn option(name: &str, path: &Path) -> String {

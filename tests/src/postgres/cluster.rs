@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::USER;
 use super::installation::Installation;
+use super::{DATABASE, USER};
 use crate::ServerError;
 use crate::directory::Directory;
 use crate::port::Port;
@@ -63,11 +63,9 @@ impl Cluster {
         match &self.address {
             Address::Socket => {
                 let directory = self.directory().display();
-                format!("postgresql:///postgres?host={directory}&port={SOCKET_PORT}&user={USER}")
+                format!("postgresql:///{DATABASE}?host={directory}&port={SOCKET_PORT}&user={USER}")
             }
-            Address::Loopback(port) => {
-                format!("postgresql://{USER}@127.0.0.1:{}/postgres", port.number())
-            }
+            Address::Loopback(port) => url_at(port.number()),
         }
     }
 
@@ -77,8 +75,12 @@ impl Cluster {
 
     /// There at every address.
     pub(super) fn socket(&self) -> PathBuf {
-        self.directory()
-            .join(format!(".s.PGSQL.{}", self.address.port()))
+        self.directory().join(format!(".s.PGSQL.{}", self.port()))
+    }
+
+    /// The port that names the socket; of 127.0.0.1 too, if the server listens there.
+    pub(super) fn port(&self) -> u16 {
+        self.address.port()
     }
 
     fn data(&self) -> PathBuf {
@@ -103,7 +105,7 @@ impl Cluster {
             .arg(self.directory());
         postgres
             .arg("-p")
-            .arg(self.address.port().to_string())
+            .arg(self.port().to_string())
             .current_dir(self.directory());
         for setting in [
             listen_addresses,
@@ -119,10 +121,7 @@ impl Cluster {
     }
 
     pub(super) fn psql(&self, sql: &str) -> Result<String, ServerError> {
-        let mut psql = self.installation.client("psql");
-        psql.args(["--no-psqlrc", "--no-align", "--tuples-only", "--quiet"]);
-        psql.args(["--command", sql, "--dbname", &self.url()]);
-        run("psql", &mut psql)
+        self.installation.psql(&self.url(), sql)
     }
 
     /// A killed server leaves its small System V segment to the next start; without one it would stay
@@ -139,4 +138,8 @@ impl Cluster {
             let _ = Command::new("ipcrm").args(["-m", segment]).output();
         }
     }
+}
+
+pub(crate) fn url_at(port: u16) -> String {
+    format!("postgresql://{USER}@127.0.0.1:{port}/{DATABASE}")
 }

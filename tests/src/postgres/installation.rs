@@ -6,18 +6,19 @@ use std::{env, fs};
 
 use crate::ServerError;
 use crate::account::Account;
+use crate::program::run;
 
 const PROGRAMS: [&str; 3] = ["initdb", "postgres", "psql"];
 const DEBIAN: &str = "/usr/lib/postgresql";
 
 #[derive(Debug)]
-pub(super) struct Installation {
+pub(crate) struct Installation {
     programs: PathBuf,
     account: Account,
 }
 
 impl Installation {
-    pub(super) fn find() -> Result<Self, ServerError> {
+    pub(crate) fn find() -> Result<Self, ServerError> {
         Ok(Installation {
             programs: programs()?,
             account: Account::find("postgres")?,
@@ -28,9 +29,11 @@ impl Installation {
         &self.account
     }
 
-    /// A program that runs as ourselves.
-    pub(super) fn client(&self, program: &str) -> Command {
-        Command::new(self.programs.join(program))
+    /// What SQL answers there: bare, a line a row. The client runs as ourselves.
+    pub(crate) fn psql(&self, url: &str, sql: &str) -> Result<String, ServerError> {
+        let mut psql = Command::new(self.programs.join("psql"));
+        psql.args(["--no-psqlrc", "--no-align", "--tuples-only", "--quiet"]);
+        run("psql", psql.args(["--command", sql, "--dbname", url]))
     }
 
     /// A program that never runs as root.

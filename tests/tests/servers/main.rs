@@ -7,6 +7,7 @@
 
 mod mariadb;
 mod owner;
+mod pgbouncer;
 mod postgres;
 mod traces;
 mod until;

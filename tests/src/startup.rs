@@ -1,4 +1,4 @@
-//! One connection attempt, to learn whether the server lets clients in.
+//! One connection attempt, to learn whether a server that speaks PostgreSQL's protocol lets clients in.
 //!
 //! Spoken by hand, because to start `pg_isready` takes longer than the answer, and the moment matters.
 //! Messages are those of "Frontend/Backend Protocol" in PostgreSQL's manual.
@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::USER;
+use crate::postgres::USER;
 
 const VERSION_3_0: u32 = 196_608;
 const READY_FOR_QUERY: u8 = b'Z';
@@ -21,10 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The moment the server was ready for a query; an error while it refuses or is not there.
 ///
 /// Returns after the server has closed the connection, so that no session of ours is left to be counted.
-pub(super) fn accepts(socket: &Path) -> io::Result<Instant> {
+pub(crate) fn accepts(socket: &Path, database: &str) -> io::Result<Instant> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(&startup_message())?;
+    stream.write_all(&startup_message(database))?;
     while read_message(&mut stream)? != READY_FOR_QUERY {}
     let ready = Instant::now();
     stream.write_all(&TERMINATE)?;
@@ -32,8 +32,8 @@ pub(super) fn accepts(socket: &Path) -> io::Result<Instant> {
     Ok(ready)
 }
 
-fn startup_message() -> Vec<u8> {
-    let parameters = format!("user\0{USER}\0database\0postgres\0\0");
+fn startup_message(database: &str) -> Vec<u8> {
+    let parameters = format!("user\0{USER}\0database\0{database}\0\0");
     let length = 8 + u32::try_from(parameters.len()).expect("a few dozen bytes");
     let mut message = Vec::new();
     message.extend(length.to_be_bytes());
