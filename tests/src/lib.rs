@@ -15,9 +15,11 @@ mod port;
 pub mod postgres;
 mod process;
 mod program;
+pub mod proxy;
 mod startup;
 
 pub use error::ServerError;
 pub use mariadb::MariaDb;
 pub use pgbouncer::PgBouncer;
 pub use postgres::PostgreSql;
+pub use proxy::Proxy;

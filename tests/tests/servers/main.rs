@@ -9,5 +9,6 @@ mod mariadb;
 mod owner;
 mod pgbouncer;
 mod postgres;
+mod proxy;
 mod traces;
 mod until;
