@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use diesel::connection::SimpleConnection;
+use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::prelude::*;
 use diesel::sql_types::Integer;
 use everpool_tests::pgbouncer::PoolMode;
@@ -80,16 +80,29 @@ fn sessions(server: &PostgreSql) -> String {
 #[test]
 fn named_prepared_statements_survive_a_change_of_server_connection_if_the_version_keeps_them() {
     let (_server, bouncer) = start();
-    let (mut one, mut other) = (connect(&bouncer), connect(&bouncer));
+    let answers = answers_of_several_servers(&bouncer, CacheSize::Unbounded);
+    let kept = answers.iter().all(|answer| *answer == Ok(1));
+    assert_eq!(kept, bouncer.keeps_prepared_statements(), "{answers:?}");
+}
+
+#[test]
+fn without_its_statement_cache_diesel_needs_no_prepared_statement() {
+    let (_server, bouncer) = start();
+    let answers = answers_of_several_servers(&bouncer, CacheSize::Disabled);
+    assert_eq!(answers, [Ok(1), Ok(1), Ok(1), Ok(1)]);
+}
+
+/// What one client is answered that meets two server connections in turn.
+fn answers_of_several_servers(bouncer: &PgBouncer, cache: CacheSize) -> Vec<QueryResult<i32>> {
+    let (mut one, mut other) = (connect(bouncer), connect(bouncer));
+    one.set_prepared_statement_cache_size(cache);
     let first = backend(&mut one);
-    // Meanwhile, so that there is a second server connection, which the next statement meets.
+    // Held meanwhile, so that there is a second server connection, which the next statement meets.
     one.batch_execute("begin").unwrap();
     let second = backend(&mut other);
     one.batch_execute("commit").unwrap();
     assert_ne!(first, second);
-    let answers: Vec<_> = (0..4).map(|_| answer(&mut one)).collect();
-    let kept = answers.iter().all(|answer| *answer == Ok(1));
-    assert_eq!(kept, bouncer.keeps_prepared_statements(), "{answers:?}");
+    (0..4).map(|_| answer(&mut one)).collect()
 }
 
 fn answer(connection: &mut PgConnection) -> QueryResult<i32> {
