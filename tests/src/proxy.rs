@@ -149,7 +149,8 @@ impl Proxy {
         self.shared.await_answer(Fate::Garbage(bytes.into()));
     }
 
-    /// What passed, connection by connection, in the order in which they were accepted.
+    /// What passed, connection by connection, in the order in which they were accepted. What is on its way at
+    /// this moment may be counted a moment later.
     pub fn traffic(&self) -> Vec<Traffic> {
         self.shared.traffic()
     }

@@ -89,9 +89,11 @@ fn a_proxy_passes_and_counts() {
     let mut one = connect(&proxy);
     let _other = connect(&proxy);
     assert_eq!(ask(&mut one, "more"), "more");
+    // An answer may be read before it is counted.
     proxy
-        .wait_until(|traffic| traffic[0].to_client == 9)
+        .wait_until(|traffic| traffic[0].to_client == 9 && traffic[1].to_client == 5)
         .unwrap();
+    proxy.freeze().unwrap();
     let traffic = proxy.traffic();
     assert_eq!(traffic.len(), 2);
     assert_eq!((traffic[0].from_client, traffic[0].to_server), (9, 9));
@@ -296,5 +298,7 @@ fn a_proxy_stands_in_front_of_any_server() {
     );
     let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).unwrap();
     client.read_exact(&mut [0; 5]).unwrap();
-    assert!(proxy.traffic()[0].to_client > 5);
+    proxy
+        .wait_until(|traffic| traffic[0].to_client > 5)
+        .unwrap();
 }
