@@ -97,7 +97,7 @@ fn law_5_a_panic_in_is_alive_costs_its_connection_only() {
 #[test]
 fn a_connection_that_was_just_used_and_looks_alive_is_not_pinged() {
     let pool = pool_of(SIZE, Scripted::that_looks(true), |options| {
-        options.pre_ping = true
+        options.pre_ping = true;
     });
     // On a machine that stands still for a second, it has rested for too long.
     let is_spared = (0..100).any(|_| {
@@ -113,7 +113,7 @@ fn a_connection_that_was_just_used_and_looks_alive_is_not_pinged() {
 #[test]
 fn a_connection_that_looks_dead_is_replaced_without_a_ping() {
     let pool = pool_of(SIZE, Scripted::that_looks(false), |options| {
-        options.pre_ping = true
+        options.pre_ping = true;
     });
     left(&pool, Residue::Clean);
     assert_eq!(lease(&pool).number, 2);

@@ -482,3 +482,14 @@ fn a_raw_connection_is_diesels_own() {
     drop(raw);
     assert_eq!(script.heard(), ["1 connect", "1 one"]);
 }
+
+#[test]
+fn a_database_without_two_phase_transactions_says_so() {
+    let (script, engine) = start();
+    let mut connection = engine.connect().unwrap();
+    let said = "sqlite has no two-phase transactions; use begin()";
+    let refused = connection.begin_twophase(None).map(drop).unwrap_err();
+    assert_eq!(refused.to_string(), said);
+    assert_eq!(connection.recover_twophase().unwrap_err().to_string(), said);
+    assert_eq!(script.heard(), ["1 connect"]);
+}

@@ -5,6 +5,7 @@ use diesel::{
     result::Error,
 };
 use everpool_core::{ConnectFault, Fault};
+use everpool_engine::twophase::{self, Xid};
 
 /// A connection of Diesel's that an engine can be made of: `PgConnection`, `SqliteConnection`.
 pub trait Driver:
@@ -32,6 +33,20 @@ pub trait Driver:
     ///
     /// The driver's.
     fn isolation_level(&mut self) -> QueryResult<String>;
+
+    /// The two-phase transactions that are prepared in this database. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// The driver's, or that the database has none.
+    fn prepared_transactions(&mut self) -> QueryResult<Vec<Xid>> {
+        match twophase::recover(Self::BACKEND) {
+            Ok(_) => Err(Error::QueryBuilderError(
+                "this driver cannot list them".into(),
+            )),
+            Err(error) => Err(Error::QueryBuilderError(Box::new(error))),
+        }
+    }
 }
 
 /// What a client library knows of the transaction on its connection.

@@ -46,6 +46,7 @@ mod sqlite;
 mod status;
 mod tap;
 mod transaction;
+mod two_phase;
 mod watch;
 
 pub use classify::category;
@@ -56,6 +57,7 @@ pub use engine::{CheckoutError, Engine, EngineError, RawConnection, create_engin
 pub use hooks::EngineEvents;
 pub use session::{Session, SessionError};
 pub use transaction::Transaction;
+pub use two_phase::TwoPhase;
 
 pub use everpool_core::{ConnectFault, Fault, OptionsError, ResetOnReturn, Status};
 pub use everpool_engine::{

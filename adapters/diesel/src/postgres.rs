@@ -8,10 +8,16 @@ use diesel::{
     sql_types::Text,
 };
 use everpool_core::{ConnectFault, Fault};
-use everpool_engine::{Backend, fault::postgresql, isolation::IsolationLevel};
+use everpool_engine::{
+    Backend,
+    fault::postgresql,
+    isolation::IsolationLevel,
+    twophase::{self, Xid},
+};
 
 use crate::{
     driver::{Driver, TransactionStatus, worst},
+    error::bad_option,
     status,
 };
 
@@ -42,6 +48,13 @@ impl Driver for PgConnection {
         Ok(answer.transaction_isolation)
     }
 
+    fn prepared_transactions(&mut self) -> QueryResult<Vec<Xid>> {
+        let query = twophase::recover(Self::BACKEND).map_err(bad_option)?;
+        let prepared: Vec<Prepared> = sql_query(query).load(self)?;
+        let xid = |prepared: &Prepared| Xid::new(Self::BACKEND, &prepared.gid).ok();
+        Ok(prepared.iter().filter_map(xid).collect())
+    }
+
     fn transaction_status(&mut self) -> TransactionStatus {
         status::probe(self, |connection| {
             let unsendable = sql_query("").bind::<Text, _>(Unsendable);
@@ -58,6 +71,12 @@ impl Driver for PgConnection {
 struct Level {
     #[diesel(sql_type = Text)]
     transaction_isolation: String,
+}
+
+#[derive(QueryableByName)]
+struct Prepared {
+    #[diesel(sql_type = Text)]
+    gid: String,
 }
 
 /// A value that fails to be serialized, so that a statement with it is not sent.

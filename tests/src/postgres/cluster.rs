@@ -111,6 +111,7 @@ impl Cluster {
             listen_addresses,
             "unix_socket_permissions=0777",
             "max_connections=60",
+            "max_prepared_transactions=10",
             "fsync=off",
             // In the data directory, so that a killed server leaves nothing in /dev/shm.
             "dynamic_shared_memory_type=mmap",

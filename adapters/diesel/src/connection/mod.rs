@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use diesel::QueryResult;
 use everpool_core::Info;
-use everpool_engine::{DetachError, blocking, isolation::Characteristics};
+use everpool_engine::{DetachError, blocking, events::Event, isolation::Characteristics};
 
 use crate::{
     connector::{self, Connector},
@@ -160,8 +160,12 @@ impl<C: Driver> Connection<C> {
         Ok(depth)
     }
 
+    pub(crate) fn tell(&self, event: Event<'_>) {
+        self.watch.board.tell(event);
+    }
+
     /// Every statement but `load` passes here. `sql` is asked for its text if it fails.
-    fn run<T>(
+    pub(crate) fn run<T>(
         &mut self,
         statement: impl FnOnce(&mut C) -> QueryResult<T>,
         sql: impl FnOnce() -> String,
