@@ -109,6 +109,58 @@ fn a_file_that_cannot_be_opened_is_told_at_once() {
     );
 }
 
+/// Whether a table can be made in a database, and what is said if not.
+fn make_table(url: &str, options: EngineOptions) -> Result<(), String> {
+    let engine = create_engine::<SqliteConnection>(url, options).map_err(|error| error.to_string());
+    let mut connection = engine?.connect().map_err(|error| error.to_string())?;
+    let made = connection.batch_execute("CREATE TABLE t (i)");
+    made.map_err(|error| error.to_string())
+}
+
+#[test]
+fn arguments_of_the_url_and_connect_args_reach_the_driver() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("app.db").display().to_string();
+    let mode = |mode| {
+        EngineOptions::builder()
+            .connect_args([("mode", mode)])
+            .build()
+            .unwrap()
+    };
+
+    let url = format!("sqlite:///{path}?mode=rw");
+    let told = make_table(&url, EngineOptions::default()).unwrap_err();
+    assert!(told.contains("unable to open database file"), "{told}");
+    assert_eq!(make_table(&url, mode("rwc")), Ok(()));
+
+    let uri = format!("sqlite:///file:{path}?uri=true");
+    let told = make_table(&uri, mode("ro")).unwrap_err();
+    assert!(told.contains("already exists"), "{told}");
+    let read_only = create_engine::<SqliteConnection>(&uri, mode("ro")).unwrap();
+    let told = read_only.connect().unwrap().batch_execute("DROP TABLE t");
+    assert!(told.unwrap_err().to_string().contains("readonly"));
+}
+
+#[test]
+fn an_engine_refuses_connect_args_that_its_database_cannot_have() {
+    let options = EngineOptions::builder().connect_args([("sslmode", "require")]);
+    let told = make_table("sqlite:///app.db", options.build().unwrap()).unwrap_err();
+    assert!(told.contains("no argument `sslmode`"), "{told}");
+}
+
+#[test]
+fn a_uri_of_a_database_in_memory_has_one_connection_too() {
+    let url = "sqlite:///file:app?mode=memory&uri=true";
+    let engine = create_engine::<SqliteConnection>(url, EngineOptions::default()).unwrap();
+    engine
+        .connect()
+        .unwrap()
+        .batch_execute("CREATE TABLE t (i)")
+        .unwrap();
+    assert_eq!(count(&mut engine.connect().unwrap()), Ok(0));
+    assert_eq!(engine.status().size, 1);
+}
+
 #[test]
 fn an_engine_refuses_the_url_of_another_database() {
     let url = "postgresql://u:s3cret-Pw@h/db";

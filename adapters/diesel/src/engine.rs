@@ -70,20 +70,23 @@ struct Shared<C: Driver> {
 /// A SQLite database in memory lives and dies with its connection, so its engine has exactly one,
 /// whatever `pool_size` says, and users wait in line for it.
 ///
+/// `connect_args` go over the URL's arguments.
+///
 /// # Errors
 ///
-/// [`EngineError::Url`] if the URL does not parse, or names another database than `C`.
+/// [`EngineError::Url`] if the URL does not parse, names another database than `C`, or cannot have
+/// the `connect_args`.
 pub fn create_engine<C: Driver>(
     url: &str,
     options: EngineOptions,
 ) -> Result<Engine<C>, EngineError> {
     let url: Url = url.parse()?;
+    let url = url.with_connect_args(options.connect_args())?;
     let (named, engine): (Backend, Backend) = (url.backend(), C::BACKEND);
     if named != engine {
         let (url, engine) = (named.name(), engine.name());
         return Err(UrlError::WrongBackend { url, engine }.into());
     }
-    let url = url.with_connect_args(options.connect_args())?;
     let options = if url.is_memory() {
         options.with_one_connection()
     } else {

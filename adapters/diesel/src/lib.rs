@@ -59,11 +59,11 @@ pub use session::{Session, SessionError};
 pub use transaction::Transaction;
 pub use two_phase::TwoPhase;
 
-pub use everpool_core::{ConnectFault, Fault, OptionsError, ResetOnReturn, Status};
+pub use everpool_core::{ConnectFault, Fault, OptionsError, PoolClass, ResetOnReturn, Status};
 pub use everpool_engine::{
     Backend, Category, ConnectArgs, DetachError, Echo, EngineOptions, EngineOptionsBuilder,
-    ExecutionOptions, OptionError, PendingRollback, Url, UrlError, engine_from_config,
-    engine_from_env, handlers, isolation, twophase,
+    ExecutionOptions, OptionError, PendingRollback, PoolOptions, Url, UrlError, engine_from_config,
+    engine_from_env, handlers, isolation, pool_from_config, twophase,
 };
 
 #[cfg(all(doctest, feature = "sqlite"))]

@@ -71,6 +71,6 @@ const ALIKE: f64 = 0.6;
 /// From 0 to 1. `recycle` is `pool_recycle`.
 fn likeness(name: &str, known: &str) -> f64 {
     let name = name.to_ascii_lowercase().replace('-', "_");
-    let like = |known| strsim::normalized_damerau_levenshtein(&name, known);
+    let like = |known| strsim::normalized_levenshtein(&name, known);
     like(known).max(known.strip_prefix("pool_").map_or(0.0, like))
 }
