@@ -4,8 +4,15 @@
 /// libpq's, `password`, `sslpassword`, `oauth_client_secret` and `scram_client_key` are.
 pub(crate) fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let words = ["passw", "pwd", "secret", "token", "credential"];
-    words.iter().any(|word| name.contains(word)) || name == "passphrase" || is_key(&name)
+    let words = [
+        "passw",
+        "passphrase",
+        "pwd",
+        "secret",
+        "token",
+        "credential",
+    ];
+    words.iter().any(|word| name.contains(word)) || is_key(&name)
 }
 
 /// `sslkey` and `ssl_key` are the names of files.

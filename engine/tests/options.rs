@@ -658,6 +658,8 @@ fn null_is_the_default_but_where_sqlalchemys_none_says_something() {
             "pool_recycle": null, "connect_args": null, "query_cache_size": null}"#,
     );
     assert_eq!(said.unwrap(), EngineOptions::default());
+    let said = from_json(r#"{"max_size": null, "idle_timeout": null}"#);
+    assert_eq!(said.unwrap(), EngineOptions::default());
     let said = from_json(r#"{"pool_timeout": null, "pool_reset_on_return": null}"#).unwrap();
     assert_eq!(said.pool_timeout(), Duration::MAX);
     assert_eq!(said.pool().reset_on_return, ResetOnReturn::Nothing);

@@ -609,6 +609,7 @@ fn a_wrong_url_is_told_with_its_remedy() {
         ("host='a", &["connection string", "quotes"]),
         ("host=a =b", &["connection string"]),
         ("host=a port=x", &["port", "0 to 65535"]),
+        ("host=a,b port=1,2,3", &["port"]),
     ];
     for (text, words) in table {
         let message = refusal(text).to_string();

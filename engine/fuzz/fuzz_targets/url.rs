@@ -9,7 +9,11 @@ fuzz_target!(|text: &str| {
         return;
     };
     let rendered = url.render_as_string(false);
-    assert_eq!(rendered.parse().as_ref(), Ok(&url), "{text:?}: {rendered:?}");
+    assert_eq!(
+        rendered.parse().as_ref(),
+        Ok(&url),
+        "{text:?}: {rendered:?}"
+    );
     let _shown = (url.to_string(), url.is_memory());
     let for_driver = url.render_for_driver();
     // Diesel takes the name of a MySQL database as it is, whatever stands in it.

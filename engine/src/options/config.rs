@@ -86,8 +86,12 @@ impl<'a> Config<'a> {
             return Err(OptionError::Ambiguous { name });
         }
         if MOST.contains(&name) {
+            let overflow = match value {
+                Value::Null => Value::Null,
+                _ => Value::Whole(0),
+            };
             self.set(name, "pool_size", value)?;
-            return self.set(name, "max_overflow", Value::Whole(0));
+            return self.set(name, "max_overflow", overflow);
         }
         let option = self.form.names.option(name);
         match option.split_once('.') {
@@ -98,8 +102,7 @@ impl<'a> Config<'a> {
 
     fn set(&mut self, name: &str, option: &str, value: Value) -> Result<(), OptionError> {
         let value = meaning_of_null(option, value);
-        let alone = MapDeserializer::new(iter::once((option, value.clone())));
-        Said::deserialize(alone).map_err(|refusal| self.refused(name, option, &value, refusal))?;
+        self.check(name, option, &value)?;
         match self.settings.entry(option.to_owned()) {
             Entry::Occupied(first) => {
                 let first = first.get().0.clone();
@@ -123,12 +126,22 @@ impl<'a> Config<'a> {
     /// `connect_args.sslmode`, which goes where others of `connect_args` are.
     fn set_in(&mut self, table: &str, key: &str, value: Value) -> Result<(), OptionError> {
         let name = format!("{table}.{key}");
-        let entry = (key.to_owned(), value);
+        let mut alone = BTreeMap::from([(key.to_owned(), value)]);
+        self.check(&name, table, &Value::Table(alone.clone()))?;
         match self.settings.get_mut(table) {
-            Some((_, Value::Table(texts))) if !texts.contains_key(key) => texts.extend([entry]),
-            _ => return self.set(&name, table, Value::Table(BTreeMap::from([entry]))),
+            Some((_, Value::Table(texts))) if !texts.contains_key(key) => {
+                texts.append(&mut alone);
+                Ok(())
+            }
+            _ => self.set(&name, table, Value::Table(alone)),
         }
-        Ok(())
+    }
+
+    fn check(&self, name: &str, option: &str, value: &Value) -> Result<(), OptionError> {
+        let alone = MapDeserializer::new(iter::once((option, value.clone())));
+        Said::deserialize(alone)
+            .map(drop)
+            .map_err(|refusal| self.refused(name, option, value, refusal))
     }
 
     fn refused(&self, name: &str, option: &str, value: &Value, refusal: Refusal) -> OptionError {

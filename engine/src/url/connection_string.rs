@@ -33,9 +33,12 @@ pub(super) fn parse(text: &str) -> Result<Url, UrlError> {
     Ok(url)
 }
 
-/// One port is that of all hosts.
+/// One port is that of all hosts; otherwise each has its own.
 fn hosts(names: &str, ports: &str) -> Result<Vec<Host>, UrlError> {
     let ports: Vec<_> = ports.split(',').map(str::trim).collect();
+    if ports.len() > 1 && ports.len() != names.split(',').count() {
+        return Err(UrlError::Port);
+    }
     let port = |index: usize| match (&ports[..], ports.get(index)) {
         ([only], _) => Some(*only),
         (_, port) => port.copied(),
