@@ -62,6 +62,8 @@ mod runtime;
 #[cfg(feature = "std")]
 mod shared;
 #[cfg(feature = "std")]
+mod stock;
+#[cfg(feature = "std")]
 mod sync;
 #[cfg(all(feature = "std", feature = "tokio"))]
 mod tokio;

@@ -19,13 +19,18 @@ impl<C, E: Clone> Machine<C, E> {
         let entry = Entry { connection, seat };
         // Though it came late, the server accepts.
         (self.outage, self.last_connect_error) = (None, None);
+        self.wake_expectant();
         self.refresh();
         if !self.connecting.end(slot) {
             self.close(entry, Cause::Late, now);
             return self.attend(now);
         }
         self.alive += self.if_current(generation);
-        self.slots.at_mut(slot).expires = self.expiry(now);
+        let expires = self.expiry(now);
+        self.slots.at_mut(slot).expires = expires;
+        if self.options.renew_at_rest {
+            self.tick_at(expires);
+        }
         self.settle(entry, Self::serve, now);
         // After an outage, more than one may connect at a time.
         self.attend(now);
@@ -41,6 +46,7 @@ impl<C, E: Clone> Machine<C, E> {
         }
         self.tally.connect_errors += 1;
         self.last_connect_error = Some((error.clone(), now));
+        self.wake_expectant();
         match fault {
             ConnectFault::Permanent => {
                 self.outage = None;

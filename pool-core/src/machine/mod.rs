@@ -114,6 +114,8 @@ pub struct Machine<C, E> {
     alarm: Option<Time>,
     /// Who wants to know when nothing is open any more, after the pool was closed.
     mourners: Vec<Waker>,
+    /// Who waits for as many connections as `min_idle` asks for.
+    expectant: Vec<Waker>,
     tally: Tally,
     jitter: u64,
 }
@@ -150,6 +152,7 @@ impl<C, E: Clone> Machine<C, E> {
             latest: Time::START,
             alarm: None,
             mourners: Vec::new(),
+            expectant: Vec::new(),
             tally: Tally::default(),
             jitter: options.seed,
             options,

@@ -37,6 +37,10 @@ pub struct Options {
     /// `pool_min_idle`: how many connections the pool tries to have at rest, opening them ahead of
     /// demand. At most the pool's size; 0.
     pub min_idle: u32,
+    /// Whether a connection whose time is over (`recycle`, `max_idle_time`) is closed where it rests,
+    /// and another one opened if `min_idle` wants it. Off: one too old is replaced when it would be
+    /// lent, and `min_idle` of them may rest for ever.
+    pub renew_at_rest: bool,
     /// `pool_keepalive`: a connection that rests is pinged this often. `None`: it is left alone.
     pub keepalive: Option<Duration>,
     /// `pool_reset_on_return`: what is sent when a connection comes back that may have a
@@ -89,6 +93,7 @@ impl Default for Options {
             recycle_jitter: 10,
             max_idle_time: None,
             min_idle: 0,
+            renew_at_rest: false,
             keepalive: None,
             reset_on_return: ResetOnReturn::Rollback,
             reset_always: false,

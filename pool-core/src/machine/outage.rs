@@ -5,6 +5,9 @@ use super::time::Time;
 const CLOSEST: Duration = Duration::from_millis(10);
 const WIDEST: Duration = Duration::from_millis(100);
 
+/// An outage that nobody has suffered for so long is not probed, however long callers wait.
+const INTEREST: Duration = Duration::from_secs(60);
+
 /// A time in which nothing could be opened: since when, and when to try again.
 ///
 /// One attempt at a time for the whole pool, spaced by 10 ms at first and by 100 ms once it has
@@ -39,9 +42,10 @@ impl Outage {
         self.wanted = now;
     }
 
-    /// Whether anybody asked within the last `grace`. An outage that nobody suffers is not probed.
+    /// Whether anybody asked within the last `grace`, or minute. An outage that nobody suffers is not
+    /// probed.
     pub(super) fn is_suffered(&self, now: Time, grace: Duration) -> bool {
-        now.since(self.wanted) <= grace
+        now.since(self.wanted) <= grace.min(INTEREST)
     }
 
     /// Another attempt failed. `jitter` is any number.

@@ -100,6 +100,20 @@ impl<C, E: Clone> Machine<C, E> {
         while missing(self) && self.start_connect(now) {}
     }
 
+    /// As `try_checkout`, but a connection that is due for a ping is lent without: the caller asks it
+    /// for a sign of life, and says `invalidated` if there is none. Who waits has one that is being
+    /// pinged, and none of those is taken.
+    pub fn try_checkout_untested(&mut self, borrower: Borrower, now: Time) -> Option<Entry<C>> {
+        let is_any_unattended = self.waiters.waiting() > self.pinging.callers();
+        if self.is_suspended || self.is_closed || is_any_unattended {
+            return None;
+        }
+        let entry = self.next_idle(now)?;
+        self.lend(entry.slot(), borrower, now);
+        self.replenish(now);
+        Some(entry)
+    }
+
     pub(super) fn take_idle(&mut self) -> Option<Entry<C>> {
         let first = self.slots.take_first();
         first.map(|(entry, _)| entry)

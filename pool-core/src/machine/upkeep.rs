@@ -100,11 +100,14 @@ impl<C, E: Clone> Machine<C, E> {
             .slots
             .idle()
             .saturating_sub(self.options.min_idle as usize);
-        let mut next = Time::NEVER;
+        let renews = self.options.renew_at_rest;
+        let mut next = self.next_expiry(now);
         for entry in self.take_oldest_first() {
             let slot = self.slots.at(entry.slot());
-            if spare > 0 && is_over(self.options.max_idle_time, slot.rested) {
-                spare -= 1;
+            if renews && now >= slot.expires {
+                self.close(entry, Cause::Recycled, now);
+            } else if (renews || spare > 0) && is_over(self.options.max_idle_time, slot.rested) {
+                spare = spare.saturating_sub(1);
                 self.close(entry, Cause::Idle, now);
             } else if !self.is_suspended && is_over(self.options.keepalive, slot.heard()) {
                 self.ping(entry, now);
@@ -114,6 +117,39 @@ impl<C, E: Clone> Machine<C, E> {
             }
         }
         next
+    }
+
+    /// When the next connection will be too old, if that is to be noticed at once.
+    fn next_expiry(&mut self, now: Time) -> Time {
+        let ages = self.slots.iter_mut().map(|slot| slot.expires);
+        let next = ages.filter(|expires| *expires > now).min();
+        let renews = self.options.renew_at_rest;
+        next.filter(|_| renews).unwrap_or(Time::NEVER)
+    }
+
+    /// Whether as many connections are open as `min_idle` asks for, or never will be, because the
+    /// pool was closed. If not, `waker` is woken when that may have changed.
+    ///
+    /// Whoever waits for this suffers an outage as much as a caller of `checkout` does.
+    pub fn is_stocked(&mut self, waker: &mut Option<Waker>, now: Time) -> bool {
+        let is_stocked = self.is_closed || self.alive >= self.options.min_idle as usize;
+        if is_stocked {
+            return true;
+        }
+        if let Some(outage) = &mut self.outage {
+            outage.wanted(now);
+        }
+        let is_known = |waker: &Waker| self.expectant.iter().any(|other| other.will_wake(waker));
+        if !waker.as_ref().is_some_and(is_known) {
+            self.expectant.extend(waker.take());
+        }
+        false
+    }
+
+    /// Said whenever a connect has ended, well or not: who still waits for more asks again.
+    pub(super) fn wake_expectant(&mut self) {
+        let expectant = self.expectant.drain(..);
+        self.actions.extend(expectant.map(Action::Wake));
     }
 
     /// When a connection at rest needs attention: to be closed, or pinged.
@@ -208,6 +244,7 @@ impl<C, E: Clone> Machine<C, E> {
             self.close(entry, Cause::Closed, now);
         }
         self.wake_mourners();
+        self.wake_expectant();
         self.refresh();
     }
 
