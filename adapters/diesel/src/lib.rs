@@ -40,6 +40,7 @@ mod hooks;
 mod nowhere;
 #[cfg(feature = "postgres")]
 mod postgres;
+pub mod r2d2;
 mod session;
 #[cfg(feature = "sqlite")]
 mod sqlite;

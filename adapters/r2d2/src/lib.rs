@@ -82,7 +82,7 @@ pub use event::{HandleEvent, NopEventHandler};
 pub use everpool_core::Fault;
 pub use managed::Managed;
 pub use pool::Pool;
-pub use pooled::PooledConnection;
+pub use pooled::{PooledConnection, Verdict};
 pub use r2d2::{
     CustomizeConnection, Extensions, HandleError, LoggingErrorHandler, ManageConnection,
     NopConnectionCustomizer, NopErrorHandler,

@@ -51,6 +51,12 @@ impl<C> Managed<C> {
         self.process == process::id()
     }
 
+    /// The connection, and whether it is lost.
+    pub(crate) fn parts(&mut self) -> (&mut C, &mut bool) {
+        let connection = self.connection.as_mut().expect(PRESENT);
+        (connection, &mut self.is_lost)
+    }
+
     /// Nothing, if it was released before.
     pub(crate) fn take(&mut self) -> Option<C> {
         self.connection.take()

@@ -4,7 +4,7 @@ use std::{
     time::Instant,
 };
 
-use everpool_core::{Fault, blocking::Lease};
+use everpool_core::{Fault, Generation, blocking::Lease};
 
 use crate::{Extensions, ManageConnection, Pool, connector::Connector};
 
@@ -44,10 +44,46 @@ impl<M: ManageConnection> PooledConnection<M> {
     /// its manager says of it. With [`Fault::Server`] all of its generation are replaced, at once if
     /// they are idle; with [`Fault::Statement`] nothing happens. Does not block.
     pub fn invalidate(this: &mut Self, fault: Fault) {
-        this.lease.is_lost |= fault.is_disconnect();
+        let (_, verdict) = Self::in_use(this);
+        verdict.is(fault);
+    }
+
+    /// The connection, and beside it what is to be told if a call of it fails, for a driver whose
+    /// answers borrow the connection (r2d2 has nothing like this).
+    pub fn in_use(this: &mut Self) -> (&mut M::Connection, Verdict<'_, M>) {
+        let generation = this.lease.generation();
+        let (connection, is_lost) = this.lease.parts();
+        let verdict = Verdict {
+            pool: &this.pool,
+            generation,
+            is_lost,
+        };
+        (connection, verdict)
+    }
+}
+
+/// Whose fault the failure of a call was. Dropped, it says that there was none.
+pub struct Verdict<'a, M: ManageConnection> {
+    pool: &'a Pool<M>,
+    generation: Generation,
+    is_lost: &'a mut bool,
+}
+
+impl<M: ManageConnection> Verdict<'_, M> {
+    /// As [`PooledConnection::invalidate`].
+    pub fn is(self, fault: Fault) {
+        *self.is_lost |= fault.is_disconnect();
         if fault == Fault::Server {
-            this.pool.everpool().suspect(this.lease.generation());
+            self.pool.everpool().suspect(self.generation);
         }
+    }
+}
+
+impl<M: ManageConnection> fmt::Debug for Verdict<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verdict")
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
     }
 }
 

@@ -42,7 +42,7 @@ pub use everpool_core::Fault;
 pub use extensions::Extensions;
 pub use managed::Managed;
 pub use pool::Pool;
-pub use pooled::PooledConnection;
+pub use pooled::{PooledConnection, Verdict};
 pub use state::State;
 pub use traits::{
     CustomizeConnection, HandleError, LoggingErrorHandler, ManageConnection,
