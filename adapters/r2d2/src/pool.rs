@@ -78,7 +78,10 @@ impl<M: ManageConnection> Pool<M> {
         let began = self.config().is_watched.then(Instant::now);
         // Without time for a test by others, it is up to the caller.
         let at_once = timeout.is_zero().then(|| self.tested()).flatten();
-        let lease = at_once.map_or_else(|| self.everpool().checkout_timeout(timeout), Ok);
+        let lease = match at_once {
+            Some(lease) => Ok(lease),
+            None => self.everpool().checkout_timeout(timeout),
+        };
         let connection = match lease {
             Ok(lease) => PooledConnection::new(self, lease),
             Err(refusal) => return Err(self.refused(refusal, timeout)),
