@@ -27,7 +27,7 @@ impl ShortCuts {
             rests_plainly: false,
             rests_by_age: false,
             can_lend: !pings_always && options.min_idle == 0 && !options.class.lends_once(),
-            can_rest: !options.reset_always && !options.measure_use,
+            can_rest: !options.reset_always && !options.measure_use && !options.renew_at_rest,
             is_timed: options.need_time(),
         }
     }

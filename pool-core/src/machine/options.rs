@@ -39,7 +39,7 @@ pub struct Options {
     pub min_idle: u32,
     /// Whether a connection whose time is over (`recycle`, `max_idle_time`) is closed where it rests,
     /// and another one opened if `min_idle` wants it. Off: one too old is replaced when it would be
-    /// lent, and `min_idle` of them may rest for ever.
+    /// lent, and `min_idle` of them may rest for ever. On, it costs a look at the clock a return.
     pub renew_at_rest: bool,
     /// `pool_keepalive`: a connection that rests is pinged this often. `None`: it is left alone.
     pub keepalive: Option<Duration>,

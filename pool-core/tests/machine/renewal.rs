@@ -93,3 +93,17 @@ fn one_that_is_out_meanwhile_is_closed_in_time_if_it_is_back() {
     tick(&mut pool, at(60_000));
     assert_eq!(closed_for(&mut pool, at(60_000)), (1, Cause::Recycled));
 }
+
+/// Nobody told the pool of the time while it was out.
+#[test]
+fn what_was_in_use_for_long_has_not_rested_meanwhile() {
+    let mut pool = renewing(|options| {
+        (options.min_idle, options.max_idle_time) = (0, Some(REST));
+    });
+    let entry = opened(&mut pool, 1, Time::START);
+    given_back(&mut pool, entry, at(30_000));
+    tick(&mut pool, at(39_999));
+    nothing_to_do(&mut pool);
+    tick(&mut pool, at(40_000));
+    assert_eq!(closed_for(&mut pool, at(40_000)), (1, Cause::Idle));
+}
