@@ -14,6 +14,7 @@ const LAYERS: &[&str] = &[
     "everpool-core",
     "everpool-engine",
     "everpool-session",
+    "everpool-r2d2",
     "everpool-diesel",
 ];
 

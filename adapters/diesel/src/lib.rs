@@ -70,3 +70,7 @@ pub use everpool_engine::{
 #[cfg(all(doctest, feature = "sqlite"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+#[cfg(all(doctest, feature = "sqlite"))]
+#[doc = include_str!("../../../MIGRATING.md")]
+struct Migrating;

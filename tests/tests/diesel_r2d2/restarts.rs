@@ -7,9 +7,13 @@ use std::{
 };
 
 use diesel::{
-    PgConnection, connection::SimpleConnection, prelude::*, sql_query, sql_types::Integer,
+    PgConnection,
+    connection::{InstrumentationEvent, SimpleConnection},
+    prelude::*,
+    sql_query,
+    sql_types::Integer,
 };
-use everpool_diesel::r2d2::{Pool, PooledConnection};
+use everpool_diesel::r2d2::{CustomizeConnection, Error, Pool, PooledConnection};
 use everpool_tests::PostgreSql;
 
 use crate::support::{Counts, Postgres, pool, start, untested};
@@ -96,6 +100,24 @@ fn after_a_restart_one_transaction_through_deref_fails_and_all_connections_are_r
 #[test]
 fn after_a_restart_one_batch_fails_and_all_connections_are_replaced() {
     one_failure_per_restart(|connection| connection.batch_execute("SELECT 1").map(|()| 1));
+}
+
+/// The program's own instrumentation has taken the place of the pool's.
+#[test]
+fn statements_of_the_pooled_connection_tell_of_a_restart_whatever_watches_the_driver_s() {
+    #[derive(Debug)]
+    struct Quiet;
+    impl CustomizeConnection<PgConnection, Error> for Quiet {
+        fn on_acquire(&self, conn: &mut PgConnection) -> Result<(), Error> {
+            conn.set_instrumentation(|_: InstrumentationEvent<'_>| {});
+            Ok(())
+        }
+    }
+    let mut server = start();
+    let builder = untested().max_size(SIZE);
+    let pool = pool(&server, builder.connection_customizer(Box::new(Quiet)));
+    server.restart().unwrap();
+    assert_eq!(failures(&pool, load), 1);
 }
 
 /// Nobody looks at the error, but the client library knows.

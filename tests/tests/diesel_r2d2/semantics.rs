@@ -143,6 +143,17 @@ fn a_test_transaction_is_kept_from_one_checkout_to_the_next() {
     assert_eq!(sql_query("DELETE FROM t").execute(&mut connection), Ok(1));
 }
 
+/// As in `diesel::r2d2`, which looks at what Diesel has begun only.
+#[test]
+fn a_transaction_begun_in_plain_sql_is_not_noticed() {
+    let pool = single();
+    let begin = "CREATE TABLE t (i INTEGER); BEGIN; INSERT INTO t VALUES (1)";
+    pool.get().unwrap().batch_execute(begin).unwrap();
+    pool.get().unwrap().batch_execute("ROLLBACK").unwrap();
+    let left = sql_query("DELETE FROM t").execute(&mut pool.get().unwrap());
+    assert_eq!(left, Ok(0), "it was open still");
+}
+
 /// What customizers are for, as apps on SQLite have them.
 #[derive(Debug)]
 struct Pragmas;
