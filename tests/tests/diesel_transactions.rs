@@ -6,12 +6,12 @@ mod scripted;
 use std::sync::{Arc, Mutex};
 
 use diesel::{
-    QueryResult, RunQueryDsl,
+    QueryResult, RunQueryDsl, SqliteConnection,
     connection::{AnsiTransactionManager, Connection as _, TransactionManager},
     result::Error,
     sql_query,
 };
-use everpool_diesel::{Connection, Engine, EngineOptions};
+use everpool_diesel::{Connection, Engine, EngineOptions, PoolClass, create_engine};
 
 use scripted::{CONNECTION_LOST, SERVER_LOST, Script, Scripted};
 
@@ -492,4 +492,74 @@ fn a_database_without_two_phase_transactions_says_so() {
     assert_eq!(refused.to_string(), said);
     assert_eq!(connection.recover_twophase().unwrap_err().to_string(), said);
     assert_eq!(script.heard(), ["1 connect"]);
+}
+
+#[test]
+fn each_rollback_is_told_once_and_none_without_a_transaction() {
+    let (_script, engine) = start();
+    let told = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&told);
+    engine
+        .events()
+        .rollback(move || *count.lock().unwrap() += 1);
+    let rollbacks = || std::mem::take(&mut *told.lock().unwrap());
+
+    drop(engine.connect().unwrap());
+    engine.connect().unwrap().rollback().unwrap();
+    assert_eq!(rollbacks(), 0);
+    let mut connection = engine.connect().unwrap();
+    connection.begin().unwrap().rollback().unwrap();
+    drop(connection);
+    assert_eq!(rollbacks(), 1);
+    let failed: QueryResult<()> = engine.begin(|_| Err(Error::NotFound));
+    assert_eq!(failed, Err(Error::NotFound));
+    assert_eq!(rollbacks(), 1);
+    let ended: QueryResult<()> = engine.begin(|connection| {
+        connection.rollback()?;
+        Err(Error::NotFound)
+    });
+    assert_eq!(ended, Err(Error::NotFound));
+    assert_eq!(rollbacks(), 1);
+}
+
+#[test]
+fn what_was_undone_to_a_savepoint_is_not_committed_with_the_rest() {
+    let engine = create_engine::<SqliteConnection>("sqlite://", EngineOptions::default()).unwrap();
+    let mut connection = engine.connect().unwrap();
+    sql_query("CREATE TABLE t (x)")
+        .execute(&mut connection)
+        .unwrap();
+    let insert = |connection: &mut Connection<SqliteConnection>| {
+        sql_query("INSERT INTO t VALUES (1)")
+            .execute(connection)
+            .unwrap();
+    };
+    let mut transaction = connection.begin().unwrap();
+    insert(&mut transaction);
+    let mut released = transaction.begin_nested().unwrap();
+    insert(&mut released);
+    let mut undone = released.begin_nested().unwrap();
+    insert(&mut undone);
+    undone.rollback().unwrap();
+    insert(&mut released);
+    released.commit().unwrap();
+    transaction.commit().unwrap();
+    assert_eq!(sql_query("DELETE FROM t").execute(&mut connection), Ok(3));
+}
+
+#[test]
+fn with_a_null_pool_a_disconnect_is_the_same() {
+    let script = Script::default();
+    let engine = script.engine(EngineOptions::builder().poolclass(PoolClass::NullPool));
+    let mut connection = engine.connect().unwrap();
+    let mut transaction = connection.begin().unwrap();
+    script.fails_once("one", SERVER_LOST);
+    send(&mut transaction, "one").unwrap_err();
+    assert_eq!(
+        send(&mut transaction, "two").unwrap_err().to_string(),
+        PENDING
+    );
+    transaction.rollback().unwrap();
+    send(&mut connection, "two").unwrap();
+    assert_eq!(script.heard().last().unwrap(), "2 two");
 }
