@@ -103,7 +103,7 @@ impl<K: Connector, R: Runtime> Pool<K, R> {
         };
         let pool = self.0.shared.live();
         let Some(mut machine) = pool.try_lock() else {
-            return wait(&self.0, borrower, timeout);
+            return lend_contended(&self.0, pool, borrower, timeout);
         };
         match pool.lend_plainly(&mut machine, borrower, true) {
             Some(lease) => Ok(lease),
@@ -132,6 +132,24 @@ impl<K: Connector, R: Runtime> Pool<K, R> {
         let drained = pool.bounded(grace, self.0.drained());
         let _in_time = block_on(drained);
         self.0.closed()
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn lend_contended<K: Connector, R: Runtime>(
+    handle: &Handle<K, R>,
+    pool: &Arc<Shared<K, R>>,
+    borrower: Borrower,
+    timeout: Duration,
+) -> Result<Lease<K, R>, CheckoutError<K::Error>> {
+    if let Some(lease) = pool.lend_from_nest(borrower, true) {
+        return Ok(lease);
+    }
+    let mut machine = pool.contended();
+    match pool.lend_plainly(&mut machine, borrower, true) {
+        Some(lease) => Ok(lease),
+        None => lend_otherwise(handle, pool, machine, borrower, timeout),
     }
 }
 

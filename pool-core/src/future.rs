@@ -139,6 +139,24 @@ pub struct Checkout<'a, K: Connector, R: Runtime> {
 
 type Outcome<K, R> = Result<Lease<K, R>, CheckoutError<<K as Connector>::Error>>;
 impl<'a, K: Connector, R: Runtime> Checkout<'a, K, R> {
+    #[cold]
+    #[inline(never)]
+    fn lend_contended(
+        &mut self,
+        borrower: Borrower,
+        context: &mut Context<'_>,
+    ) -> Poll<Outcome<K, R>> {
+        let pool = self.pool.live();
+        if let Some(lease) = pool.lend_from_nest(borrower, false) {
+            return Poll::Ready(Ok(lease));
+        }
+        let mut machine = pool.contended();
+        match pool.lend_plainly(&mut machine, borrower, false) {
+            Some(lease) => Poll::Ready(Ok(lease)),
+            None => self.lend_otherwise(machine, borrower, context),
+        }
+    }
+
     #[inline(never)]
     fn lend_otherwise(
         &mut self,
@@ -188,7 +206,7 @@ impl<K: Connector, R: Runtime> Future for Checkout<'_, K, R> {
             owner: context.waker().data() as usize,
         };
         let Some(mut machine) = pool.try_lock() else {
-            return self.wait(borrower, context);
+            return self.lend_contended(borrower, context);
         };
         match pool.lend_plainly(&mut machine, borrower, false) {
             Some(lease) => Poll::Ready(Ok(lease)),

@@ -10,6 +10,7 @@ use crate::{
         Capacity, Generation, Holder, Options, OptionsError, PoolClass, ResetOnReturn, Snapshot,
         Status,
     },
+    nests::Owner,
     runtime::Runtime,
     shared::{PoolMachine, Setting, Shared, held_by},
 };
@@ -22,6 +23,7 @@ const POOL_TIMEOUT: Duration = Duration::from_secs(30);
 /// blocks.
 pub struct Handle<K: Connector, R: Runtime = Threads> {
     pub(crate) shared: Arc<Shared<K, R>>,
+    pub(crate) owner: Arc<Owner<K, R>>,
     /// The pools of the threads, of a `SingletonThreadPool`.
     pub(crate) family: Option<Arc<Family<K, R>>>,
     pub(crate) timeout: Duration,
@@ -31,6 +33,7 @@ impl<K: Connector, R: Runtime> Clone for Handle<K, R> {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
+            owner: Arc::clone(&self.owner),
             family: self.family.clone(),
             timeout: self.timeout,
         }
@@ -51,6 +54,7 @@ impl<K: Connector, R: Runtime> Handle<K, R> {
             shared.tick();
         }
         Ok(Self {
+            owner: Arc::new(Owner(Arc::clone(&shared))),
             shared,
             family: is_family.then(|| Arc::new(Family::new(setting, size))),
             timeout: POOL_TIMEOUT,

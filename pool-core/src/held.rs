@@ -6,6 +6,7 @@ use crate::{
     hook::{Answer, Record},
     info::Info,
     machine::{Entry, Generation, SlotId},
+    nests::NestId,
 };
 
 /// Undoes something on a connection before it can be lent again.
@@ -27,6 +28,8 @@ pub(crate) struct Held<K: Connector, R> {
     pub(crate) reason: Option<Reason>,
     /// It is to be replaced although nothing was wrong with it: it was invalidated softly.
     pub(crate) is_spent: bool,
+    /// Which nest lent it, the last time that one did.
+    pub(crate) nest: Option<NestId>,
     /// A user had it, and the end of that is still to be told: by `checkin`, without it.
     pub(crate) owes_checkin: bool,
 }
@@ -46,8 +49,14 @@ impl<K: Connector, R> Held<K, R> {
             awaits: false,
             reason: None,
             is_spent: false,
+            nest: None,
             owes_checkin: false,
         }
+    }
+
+    /// Whether it can be put to rest with nothing done before, if nothing is open on it.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.is_spent && self.finalizers.is_empty() && !self.home.is_over()
     }
 
     /// The connection, and what a hook is told beside it.

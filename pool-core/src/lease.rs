@@ -15,6 +15,7 @@ use crate::{
     job::{Debt, Job},
     listeners::{Event, RETURN},
     machine::{Fault, Generation, Residue, SlotId},
+    nests::take_back_to_nest,
     now::now,
     panics::shielded,
     park::block_on,
@@ -32,10 +33,15 @@ use crate::{
 /// runtime and never panics.
 #[must_use = "a lease that is dropped returns its connection at once"]
 pub struct Lease<K: Connector, R: Runtime = Threads> {
-    shared: Arc<Shared<K, R>>,
-    entry: Option<HeldEntry<K, R>>,
+    loan: Option<Loan<K, R>>,
     /// Whether the drop waits for the reset.
     waits: bool,
+}
+
+/// A connection that is out of the machine, and the pool it is to come back to.
+pub(crate) struct Loan<K: Connector, R: Runtime> {
+    pub(crate) shared: Arc<Shared<K, R>>,
+    pub(crate) entry: HeldEntry<K, R>,
 }
 
 const PRESENT: &str = "only what takes the lease apart takes its entry";
@@ -43,23 +49,32 @@ const PRESENT: &str = "only what takes the lease apart takes its entry";
 impl<K: Connector, R: Runtime> Lease<K, R> {
     #[inline]
     pub(crate) fn new(shared: &Arc<Shared<K, R>>, entry: HeldEntry<K, R>, waits: bool) -> Self {
+        let shared = Arc::clone(shared);
+        Self::of(Loan { shared, entry }, waits)
+    }
+
+    #[inline]
+    pub(crate) fn of(loan: Loan<K, R>, waits: bool) -> Self {
         Self {
-            shared: Arc::clone(shared),
-            entry: Some(entry),
+            loan: Some(loan),
             waits,
         }
     }
 
+    fn shared(&self) -> &Arc<Shared<K, R>> {
+        &self.loan.as_ref().expect(PRESENT).shared
+    }
+
     fn entry(&self) -> &HeldEntry<K, R> {
-        self.entry.as_ref().expect(PRESENT)
+        &self.loan.as_ref().expect(PRESENT).entry
     }
 
     fn entry_mut(&mut self) -> &mut HeldEntry<K, R> {
-        self.entry.as_mut().expect(PRESENT)
+        &mut self.loan.as_mut().expect(PRESENT).entry
     }
 
-    fn take(&mut self) -> HeldEntry<K, R> {
-        self.entry.take().expect(PRESENT)
+    fn take(&mut self) -> Loan<K, R> {
+        self.loan.take().expect(PRESENT)
     }
 
     /// The generation of this connection.
@@ -106,7 +121,7 @@ impl<K: Connector, R: Runtime> Lease<K, R> {
     }
 
     fn undo_at_return(&mut self, finalizer: Finalizer<K::Connection>) {
-        let shared = Arc::clone(&self.shared);
+        let shared = Arc::clone(self.shared());
         let entry = self.entry_mut();
         entry.connection.finalizers.push(finalizer);
         if !shared.is_foreign() {
@@ -126,15 +141,14 @@ impl<K: Connector, R: Runtime> Lease<K, R> {
     }
 
     fn invalidate_for(mut self, fault: Fault, reason: Option<Reason>) {
-        let mut entry = self.take();
-        if self.shared.is_foreign() {
+        let Loan { shared, mut entry } = self.take();
+        if shared.is_foreign() {
             return leave_alone(entry);
         }
         entry.connection.reason = reason;
         (entry.connection.is_spent, entry.connection.owes_checkin) = (false, true);
         let fault = fault.max(Fault::Connection);
-        self.shared
-            .report(|machine, now| machine.invalidated(entry, fault, now));
+        shared.report(|machine, now| machine.invalidated(entry, fault, now));
     }
 
     /// Has the connection replaced once it is returned; until then it can be used (SQLAlchemy's soft
@@ -149,7 +163,7 @@ impl<K: Connector, R: Runtime> Lease<K, R> {
     }
 
     fn soften(&mut self, reason: Option<Reason>) {
-        let shared = Arc::clone(&self.shared);
+        let shared = Arc::clone(self.shared());
         let entry = self.entry_mut();
         (entry.connection.is_spent, entry.connection.reason) = (true, reason);
         if shared.is_foreign() {
@@ -161,9 +175,8 @@ impl<K: Connector, R: Runtime> Lease<K, R> {
 
     /// Takes the connection out of the pool for good; its place is free at once. Does not block.
     pub fn detach(mut self) -> Detached<K, R> {
-        let mut entry = self.take();
+        let Loan { shared, mut entry } = self.take();
         let place = (entry.slot(), entry.generation());
-        let shared = Arc::clone(&self.shared);
         if shared.is_foreign() {
             return Detached::new(shared, entry.connection);
         }
@@ -196,9 +209,25 @@ impl<K: Connector, R: Runtime> DerefMut for Lease<K, R> {
 impl<K: Connector, R: Runtime> Drop for Lease<K, R> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(entry) = self.entry.take() {
-            self.shared.take_back(entry, self.waits);
+        if let Some(loan) = self.loan.take() {
+            take_back(loan, self.waits);
         }
+    }
+}
+
+/// What almost every return comes to, or `rest_by_age`, `take_back_to_nest`, or `take_back_slowly`.
+#[inline]
+fn take_back<K: Connector, R: Runtime>(loan: Loan<K, R>, waits: bool) {
+    let Loan { shared, mut entry } = loan;
+    let residue = shared.residue(&mut entry.connection);
+    if residue != Residue::Clean {
+        return shared.take_back_slowly(entry, residue, waits);
+    }
+    let Some(mut machine) = shared.try_lock() else {
+        return take_back_to_nest(Loan { shared, entry }, waits);
+    };
+    if let Some(entry) = machine.rest_plainly(entry) {
+        shared.rest_by_age(machine, entry, waits);
     }
 }
 
@@ -209,23 +238,8 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
         block_on(self.notify(event, &mut entry.connection, place));
     }
 
-    /// What almost every return comes to, or `rest_by_age`, or `take_back_slowly`.
-    #[inline]
-    fn take_back(self: &Arc<Self>, mut entry: HeldEntry<K, R>, waits: bool) {
-        let residue = self.residue(&mut entry.connection);
-        if residue == Residue::Clean
-            && let Some(mut machine) = self.try_lock()
-        {
-            match machine.rest_plainly(entry) {
-                None => return,
-                Some(entry) => return self.rest_by_age(machine, entry, waits),
-            }
-        }
-        self.take_back_slowly(entry, residue, waits);
-    }
-
     #[inline(never)]
-    fn rest_by_age(
+    pub(crate) fn rest_by_age(
         self: &Arc<Self>,
         mut machine: Guard<'_, PoolMachine<K, R>>,
         entry: HeldEntry<K, R>,
@@ -237,6 +251,9 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
         if self.is_special(&entry) {
             drop(machine);
             return self.take_back_slowly(entry, Residue::Clean, waits);
+        }
+        if self.nests.are_open() {
+            self.close_nests(&mut machine);
         }
         let to_reset = machine.given_back(entry, Residue::Clean, &now);
         self.leave(machine);
@@ -262,7 +279,7 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
 
     #[cold]
     #[inline(never)]
-    fn take_back_slowly(
+    pub(crate) fn take_back_slowly(
         self: &Arc<Self>,
         mut entry: HeldEntry<K, R>,
         residue: Residue,
@@ -342,7 +359,7 @@ fn at_home<K: Connector, R>(entry: &HeldEntry<K, R>, residue: Residue) -> Residu
 
 impl<K: Connector, R: Runtime> fmt::Debug for Lease<K, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let generation = self.entry.as_ref().map(HeldEntry::<K, R>::generation);
+        let generation = self.loan.as_ref().map(|loan| loan.entry.generation());
         f.debug_struct("Lease")
             .field("generation", &generation)
             .finish_non_exhaustive()

@@ -52,6 +52,8 @@ mod listeners;
 #[cfg(feature = "std")]
 mod mark;
 #[cfg(feature = "std")]
+mod nests;
+#[cfg(feature = "std")]
 mod now;
 #[cfg(feature = "std")]
 mod panics;

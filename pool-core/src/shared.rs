@@ -20,10 +20,11 @@ use crate::{
     machine::{
         self, Action, Borrower, Holder, Machine, Options, OptionsError, Phase, SlotId, Time,
     },
+    nests::Nests,
     now::now,
     panics::shielded,
     runtime::Runtime,
-    sync::{Guard, Lock, thread_local},
+    sync::{Apart, Guard, Lock, thread_local},
     work::Place,
 };
 
@@ -33,14 +34,15 @@ pub(crate) type Answer<K, R> = machine::Checkout<Boxed<K, R>, Failure<K>>;
 pub(crate) type PoolMachine<K, R> = Machine<Boxed<K, R>, Failure<K>>;
 
 pub(crate) struct Shared<K: Connector, R: Runtime> {
-    machine: Lock<PoolMachine<K, R>>,
+    pub(crate) machine: Apart<Lock<PoolMachine<K, R>>>,
+    pub(crate) nests: Nests<K, R>,
     /// How many forks this process was from the first, when the pool was made.
     fork: u32,
     pub(crate) setting: Arc<Setting<K, R>>,
     /// What is kept beside slots that are vacant.
     record_infos: Lock<Vec<Option<Info>>>,
     /// The pool of a forked child, which must not touch this one.
-    heir: OnceLock<Arc<Self>>,
+    pub(crate) heir: OnceLock<Arc<Self>>,
 }
 
 /// What a machine works with. The machines of a `SingletonThreadPool` have one in common.
@@ -125,7 +127,8 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
         let (checkouts, returns) = setting.board.heard_at_borders();
         machine.listened_to(checkouts, returns);
         Ok(Arc::new(Self {
-            machine: Lock::new(machine),
+            machine: Apart(Lock::new(machine)),
+            nests: Nests::new(),
             fork: fork::generation(),
             setting,
             record_infos: Lock::default(),
@@ -156,10 +159,14 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
         heir.live()
     }
 
-    /// Asks the machine, under the lock; then, without it, does what the machine wants done.
+    /// Asks the machine, under the lock, with all that nests keep back in it; then, without the lock,
+    /// does what the machine wants done.
     #[inline]
     pub(crate) fn enter<T>(self: &Arc<Self>, ask: impl FnOnce(&mut PoolMachine<K, R>) -> T) -> T {
         let mut machine = self.machine.lock();
+        if self.nests.are_open() {
+            self.close_nests(&mut machine);
+        }
         let answer = ask(&mut machine);
         self.leave(machine);
         answer
@@ -184,9 +191,12 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
         }
     }
 
-    /// The machine, unless somebody else has it.
+    /// The machine, unless nests are to be asked first, or somebody else has it.
     #[inline]
     pub(crate) fn try_lock(&self) -> Option<Guard<'_, PoolMachine<K, R>>> {
+        if self.nests.are_open() {
+            return None;
+        }
         self.machine.try_lock()
     }
 
@@ -318,7 +328,7 @@ impl<K: Connector, R: Runtime> Drop for Shared<K, R> {
         if self.is_foreign() {
             return self.leave_alone();
         }
-        let machine = self.machine.get_mut();
+        let machine = self.machine.0.get_mut();
         machine.shut_down(now());
         while let Some(action) = machine.next_action() {
             if let Action::Close(closing, held) = action {
@@ -351,7 +361,7 @@ fn end<K: Connector, R: Runtime>(
 impl<K: Connector, R: Runtime> Shared<K, R> {
     fn leave_alone(&mut self) {
         let nothing = Machine::new(Options::default()).expect("the defaults are valid");
-        std::mem::forget(std::mem::replace(self.machine.get_mut(), nothing));
+        std::mem::forget(std::mem::replace(self.machine.0.get_mut(), nothing));
     }
 }
 

@@ -23,6 +23,20 @@ use modelled as locks;
 
 pub(crate) use locks::MutexGuard as Guard;
 
+/// On cache lines of its own, two of which processors may fetch at once.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Apart<T>(pub(crate) T);
+
+impl<T> std::ops::Deref for Apart<T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
 /// A lock that a panic does not poison.
 #[derive(Debug, Default)]
 pub(crate) struct Lock<T>(locks::Mutex<T>);

@@ -20,6 +20,12 @@ impl<C, E: Clone> Machine<C, E> {
         Phase::of(self)
     }
 
+    /// Whether any connection at rest is lent, and any that comes back clean and is known to be fit is
+    /// put to rest, with no question asked; and whether there is more than one.
+    pub fn is_plain(&self) -> bool {
+        self.cuts.lends_plainly && self.cuts.rests_plainly && self.slots.occupied() > 1
+    }
+
     /// How many callers are in the queue.
     pub fn waiting(&self) -> usize {
         self.waiters.waiting()

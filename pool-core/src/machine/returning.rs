@@ -1,6 +1,6 @@
 //! What becomes of a connection that comes back.
 
-use super::{Cause, Clock, Entry, Fault, Machine, ResetOnReturn, Residue, Time};
+use super::{Borrower, Cause, Clock, Entry, Fault, Machine, ResetOnReturn, Residue, SlotId, Time};
 
 impl<C, E: Clone> Machine<C, E> {
     /// A connection comes back. If an entry is returned, something may be open on it: it is to be
@@ -71,6 +71,18 @@ impl<C, E: Clone> Machine<C, E> {
             }
         }
         None
+    }
+
+    /// What is lent has passed to another borrower, who had no need to ask.
+    pub fn relent(&mut self, slot: SlotId, borrower: Borrower) {
+        if let Some(holder) = &mut self.slots.at_mut(slot).holder {
+            holder.borrower = borrower;
+        }
+    }
+
+    /// So many checkouts had no need to ask.
+    pub fn lent_aside(&mut self, checkouts: u64) {
+        self.tally.checkouts += checkouts;
     }
 
     /// A connection comes back, and something is to be done with it before it can be lent again,
