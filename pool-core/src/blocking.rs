@@ -15,6 +15,7 @@ use crate::{
     runtime::Runtime,
     shared::{PoolMachine, Shared},
     sync::Guard,
+    way::Way,
 };
 
 pub use crate::lease::Lease;
@@ -143,6 +144,9 @@ fn lend_contended<K: Connector, R: Runtime>(
     borrower: Borrower,
     timeout: Duration,
 ) -> Result<Lease<K, R>, CheckoutError<K::Error>> {
+    if pool.nests.signpost().shows(Way::Queue) {
+        return wait(handle, borrower, timeout);
+    }
     if let Some(lease) = pool.lend_from_nest(borrower, true) {
         return Ok(lease);
     }

@@ -228,11 +228,14 @@ impl<K: Connector, R: Runtime> Place<'_, K, R> {
         let Some(ticket) = &self.ticket else {
             return Poll::Pending;
         };
-        // Cloned before the lock is taken, and dropped after: both are the runtime's code.
-        let mut waker = Some(waker.clone());
-        let answer = self
-            .pool
-            .enter(|machine| machine.collect(ticket, &mut waker));
+        let mut answer = self.pool.enter(|machine| machine.answer(ticket));
+        if answer.is_none() {
+            // Cloned before the lock is taken, and dropped after: both are the runtime's code.
+            let mut waker = Some(waker.clone());
+            answer = self
+                .pool
+                .enter(|machine| machine.collect(ticket, &mut waker));
+        }
         let Some(answer) = answer else {
             return Poll::Pending;
         };

@@ -21,6 +21,7 @@ use crate::{
     runtime::Runtime,
     shared::{PoolMachine, Shared},
     sync::Guard,
+    way::Way,
 };
 
 pub use crate::lease::Lease;
@@ -147,6 +148,9 @@ impl<'a, K: Connector, R: Runtime> Checkout<'a, K, R> {
         context: &mut Context<'_>,
     ) -> Poll<Outcome<K, R>> {
         let pool = self.pool.live();
+        if pool.nests.signpost().shows(Way::Queue) {
+            return self.wait(borrower, context);
+        }
         if let Some(lease) = pool.lend_from_nest(borrower, false) {
             return Poll::Ready(Ok(lease));
         }

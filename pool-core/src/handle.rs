@@ -153,6 +153,12 @@ impl<K: Connector, R: Runtime> Handle<K, R> {
         holders
     }
 
+    /// For tests: from now on connections are lent as while threads contend for the pool.
+    #[doc(hidden)]
+    pub fn feign_contention(&self) {
+        self.shared.live().feign_contention();
+    }
+
     /// What is sent when a connection comes back that may have a transaction open.
     pub fn reset_on_return(&self) -> ResetOnReturn {
         self.shared.options.reset_on_return

@@ -253,7 +253,7 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
             return self.take_back_slowly(entry, Residue::Clean, waits);
         }
         if self.nests.are_open() {
-            self.close_nests(&mut machine);
+            let _checkouts = self.close_nests(&mut machine);
         }
         let to_reset = machine.given_back(entry, Residue::Clean, &now);
         self.leave(machine);
@@ -294,6 +294,8 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
         if self.board.is_any_heard(RETURN) || !entry.connection.finalizers.is_empty() {
             return self.take_back_with_hooks(entry, residue, waits);
         }
+        // Before the lock is taken, for which others wait.
+        let now = now();
         let to_reset = self.enter(|machine| {
             // Again, under the lock: what the runtime's end means may have been told before.
             let residue = at_home(&entry, residue);

@@ -70,6 +70,8 @@ mod sync;
 #[cfg(all(feature = "std", feature = "tokio"))]
 mod tokio;
 #[cfg(feature = "std")]
+mod way;
+#[cfg(feature = "std")]
 mod work;
 
 pub use machine::{

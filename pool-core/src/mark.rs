@@ -5,6 +5,12 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+use crate::sync::{global, thread_local};
+
+global! {
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+}
+
 thread_local! {
     static MARK: Cell<usize> = const { Cell::new(0) };
 }
@@ -12,14 +18,13 @@ thread_local! {
 /// A number that no other thread has or had, and no task: it is odd, and a task's is an address.
 #[inline]
 pub(crate) fn thread_mark() -> usize {
-    let mark = MARK.get();
+    let mark = MARK.with(Cell::get);
     if mark == 0 { new_mark() } else { mark }
 }
 
 #[cold]
 fn new_mark() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(1);
     let mark = NEXT.fetch_add(2, Ordering::Relaxed);
-    MARK.set(mark);
+    MARK.with(|known| known.set(mark));
     mark
 }

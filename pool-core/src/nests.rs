@@ -22,13 +22,20 @@ use crate::{
     now::now,
     runtime::Runtime,
     shared::{PoolMachine, Shared},
-    sync::{Apart, AtomicBool, AtomicU32, Guard, Lock, Ordering},
+    sync::{Apart, AtomicU32, Guard, Lock, Ordering},
+    way::{Signpost, Way},
 };
 
 /// How often in a row a nest keeps what comes back to it, before it is the turn of another connection.
 const ROW: u32 = 64;
 /// How many connections may come back past the nests before they are closed, for each nest.
 const TURNS: u32 = 8;
+/// How often threads are seen to contend before nests are opened again, if they had to be closed.
+const RELUCTANCE: u32 = 256;
+/// How many checkouts from a nest make up for a connection that comes back past it.
+const WORTH: u32 = 4;
+/// How many of those that a nest has lent it remembers, and no more are out.
+const LENT: usize = 32;
 
 /// A nest's place among the others.
 pub(crate) type NestId = u8;
@@ -38,21 +45,20 @@ type Cell<K, R> = Arc<Apart<Lock<Nest<K, R>>>>;
 /// All nests of a pool.
 pub(crate) struct Nests<K: Connector, R: Runtime> {
     /// Whether it is worth looking into one; each knows itself, under its lock, whether it is open.
-    /// Changes under the machine's lock.
-    are_open: AtomicBool,
-    /// How many connections may yet come back past them. Used under the machine's lock.
-    turns: AtomicU32,
+    signpost: Signpost,
+    /// How many connections may yet come back past them before they are closed, or how often threads
+    /// are yet to contend before they are opened. Used under the machine's lock.
+    patience: AtomicU32,
     /// Made when they are first opened.
     cells: OnceLock<Box<[Cell<K, R>]>>,
 }
 
-/// Never keeps one connection and has another one lent.
 struct Nest<K: Connector, R: Runtime> {
     /// Which connections it keeps; none while it is closed.
     open: Option<Generation>,
     kept: Option<Loan<K, R>>,
-    /// Who has what it kept: the machine knows of an earlier borrower.
-    lent: Option<(SlotId, Borrower)>,
+    /// Who has what it kept: the machine knows of earlier borrowers. No longer than [`LENT`].
+    lent: Vec<(SlotId, Borrower)>,
     /// Checkouts that the machine has not counted.
     checkouts: u64,
     /// How often it yet keeps what comes back, in this row.
@@ -60,19 +66,22 @@ struct Nest<K: Connector, R: Runtime> {
 }
 
 impl<K: Connector, R: Runtime> Nest<K, R> {
-    fn new(open: Option<Generation>) -> Self {
+    fn new() -> Self {
         Self {
-            open,
+            open: None,
             kept: None,
-            lent: None,
+            lent: Vec::with_capacity(LENT),
             checkouts: 0,
             left: ROW,
         }
     }
 
     fn lend(&mut self, borrower: Borrower) -> Option<Loan<K, R>> {
+        if self.lent.len() == LENT {
+            return None;
+        }
         let loan = self.kept.take()?;
-        self.lent = Some((loan.entry.slot(), borrower));
+        self.lent.push((loan.entry.slot(), borrower));
         self.checkouts += 1;
         Some(loan)
     }
@@ -80,12 +89,8 @@ impl<K: Connector, R: Runtime> Nest<K, R> {
     /// Keeps what comes back, if the machine would put it to rest with no question asked; else it is
     /// given back.
     fn keep(&mut self, loan: Loan<K, R>) -> Option<Loan<K, R>> {
-        let slot = loan.entry.slot();
-        let is_free = self.kept.is_none() && self.lent.is_none_or(|(lent, _)| lent == slot);
-        if !is_free
-            || self.open != Some(loan.entry.generation())
-            || !loan.entry.connection.is_plain()
-        {
+        let is_fit = self.open == Some(loan.entry.generation()) && loan.entry.connection.is_plain();
+        if !is_fit || self.kept.is_some() {
             return Some(loan);
         }
         if self.left == 0 {
@@ -93,24 +98,51 @@ impl<K: Connector, R: Runtime> Nest<K, R> {
             return Some(loan);
         }
         self.left -= 1;
-        (self.kept, self.lent) = (Some(loan), None);
+        self.forget(loan.entry.slot());
+        self.kept = Some(loan);
         None
+    }
+
+    /// Brings back to the machine what it has not been told; says how many checkouts.
+    fn close(&mut self, machine: &mut PoolMachine<K, R>) -> u64 {
+        self.open = None;
+        for (slot, borrower) in self.lent.drain(..) {
+            machine.relent(slot, borrower);
+        }
+        if let Some(Loan { entry, .. }) = self.kept.take() {
+            let to_reset = machine.given_back(entry, Residue::Clean, &now);
+            debug_assert!(to_reset.is_none(), "what a nest keeps is clean");
+        }
+        let checkouts = std::mem::take(&mut self.checkouts);
+        machine.lent_aside(checkouts);
+        checkouts
+    }
+
+    /// What it has lent comes back.
+    fn forget(&mut self, slot: SlotId) {
+        if let Some(at) = self.lent.iter().position(|(lent, _)| *lent == slot) {
+            self.lent.swap_remove(at);
+        }
     }
 }
 
 impl<K: Connector, R: Runtime> Nests<K, R> {
     pub(crate) fn new() -> Self {
         Self {
-            are_open: AtomicBool::new(false),
-            turns: AtomicU32::new(0),
+            signpost: Signpost::new(),
+            patience: AtomicU32::new(0),
             cells: OnceLock::new(),
         }
     }
 
-    /// Whether it is worth looking into one.
+    #[inline(always)]
+    pub(crate) fn signpost(&self) -> &Signpost {
+        &self.signpost
+    }
+
     #[inline(always)]
     pub(crate) fn are_open(&self) -> bool {
-        self.are_open.load(Ordering::Relaxed)
+        self.signpost.shows(Way::Nests)
     }
 
     #[inline]
@@ -133,16 +165,19 @@ impl<K: Connector, R: Runtime> Nests<K, R> {
             .cells
             .get_or_init(|| (0..count()).map(|_| closed()).collect());
         for cell in cells {
-            *cell.lock() = Nest::new(Some(generation));
+            let mut nest = cell.lock();
+            (nest.open, nest.left) = (Some(generation), ROW);
         }
-        self.turns.store(TURNS * count() as u32, Ordering::Relaxed);
-        self.are_open.store(true, Ordering::Relaxed);
+        let turns = TURNS * cells.len() as u32;
+        self.patience.store(turns, Ordering::Relaxed);
+        self.signpost.show(Way::Nests);
     }
 
-    /// Under the machine's lock: a connection comes back past the nests.
-    fn is_turn_over(&self) -> bool {
-        let left = self.turns.load(Ordering::Relaxed);
-        self.turns.store(left.saturating_sub(1), Ordering::Relaxed);
+    /// Under the machine's lock: whether what happens has happened often enough.
+    fn is_patience_over(&self) -> bool {
+        let left = self.patience.load(Ordering::Relaxed);
+        self.patience
+            .store(left.saturating_sub(1), Ordering::Relaxed);
         left == 0
     }
 
@@ -150,14 +185,13 @@ impl<K: Connector, R: Runtime> Nests<K, R> {
     fn forget(&self, entry: &mut HeldEntry<K, R>) {
         let nest = entry.connection.nest.take();
         if let Some(cell) = nest.and_then(|at| self.cells().get(usize::from(at))) {
-            let mut nest = cell.lock();
-            nest.lent = nest.lent.filter(|(lent, _)| *lent != entry.slot());
+            cell.lock().forget(entry.slot());
         }
     }
 }
 
 fn closed<K: Connector, R: Runtime>() -> Cell<K, R> {
-    Arc::new(Apart(Lock::new(Nest::new(None))))
+    Arc::new(Apart(Lock::new(Nest::new())))
 }
 
 /// A power of two: some for each core, so that two threads seldom share one.
@@ -185,45 +219,57 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
     /// The machine, for a checkout that found that somebody else had it.
     pub(crate) fn contended(&self) -> Guard<'_, PoolMachine<K, R>> {
         let machine = self.machine.lock();
-        if machine.is_plain() && !self.nests.are_open() {
+        if machine.is_plain() && !self.nests.are_open() && self.nests.is_patience_over() {
             self.nests.open(machine.generation());
         }
         machine
     }
 
-    /// Brings back to the machine what nests keep, and what it does not know of what they lent.
+    /// As if threads had been seen to contend, often enough.
+    pub(crate) fn feign_contention(&self) {
+        let machine = self.machine.lock();
+        if machine.is_plain() && !self.nests.are_open() {
+            self.nests.open(machine.generation());
+        }
+    }
+
+    /// Brings back to the machine what nests keep, and what it does not know of what they lent. Says
+    /// how much that was.
     #[cold]
     #[inline(never)]
-    pub(crate) fn close_nests(&self, machine: &mut PoolMachine<K, R>) {
-        self.nests.are_open.store(false, Ordering::Relaxed);
-        for cell in self.nests.cells() {
-            let nest = std::mem::replace(&mut *cell.lock(), Nest::new(None));
-            machine.lent_aside(nest.checkouts);
-            if let Some((slot, borrower)) = nest.lent {
-                machine.relent(slot, borrower);
-            }
-            if let Some(Loan { entry, .. }) = nest.kept {
-                let to_reset = machine.given_back(entry, Residue::Clean, &now);
-                debug_assert!(to_reset.is_none(), "what a nest keeps is clean");
-            }
+    pub(crate) fn close_nests(&self, machine: &mut PoolMachine<K, R>) -> u64 {
+        self.nests.signpost.show(Way::Plain);
+        self.nests.patience.store(RELUCTANCE, Ordering::Relaxed);
+        let cells = self.nests.cells().iter();
+        cells.map(|cell| cell.lock().close(machine)).sum()
+    }
+
+    /// A connection comes back past the nests. For the sake of the order, they are closed now and
+    /// then; and if they lend little, they are better closed.
+    fn take_turn(&self, machine: &mut PoolMachine<K, R>) {
+        if !self.nests.are_open() || !self.nests.is_patience_over() {
+            return;
+        }
+        let lent = self.close_nests(machine);
+        if lent >= u64::from(TURNS * WORTH) * self.nests.cells().len() as u64 {
+            self.nests.patience.store(0, Ordering::Relaxed);
         }
     }
 }
 
-/// A clean connection comes back while nests are open, or while somebody else has the machine.
+/// A clean connection comes back while nests are open, while somebody waits, or while somebody else has
+/// the machine.
 #[inline(never)]
 pub(crate) fn take_back_to_nest<K: Connector, R: Runtime>(loan: Loan<K, R>, waits: bool) {
     let Some(Loan { shared, mut entry }) = keep(loan) else {
         return;
     };
-    if !shared.nests.are_open() || shared.is_foreign() {
+    if shared.nests.signpost().shows(Way::Queue) || shared.is_foreign() {
         return shared.take_back_slowly(entry, Residue::Clean, waits);
     }
     let mut machine = shared.machine.lock();
     shared.nests.forget(&mut entry);
-    if shared.nests.are_open() && shared.nests.is_turn_over() {
-        shared.close_nests(&mut machine);
-    }
+    shared.take_turn(&mut machine);
     match machine.rest_plainly(entry) {
         None => shared.leave(machine),
         Some(entry) => shared.rest_by_age(machine, entry, waits),
@@ -232,7 +278,8 @@ pub(crate) fn take_back_to_nest<K: Connector, R: Runtime>(loan: Loan<K, R>, wait
 
 /// In the nest of the calling thread, if it may; else it is given back.
 fn keep<K: Connector, R: Runtime>(loan: Loan<K, R>) -> Option<Loan<K, R>> {
-    let Some((at, cell)) = loan.shared.nests.mine() else {
+    let nests = &loan.shared.nests;
+    let Some((at, cell)) = nests.mine().filter(|_| nests.are_open()) else {
         return Some(loan);
     };
     // What another nest has lent, that nest must be told of.
@@ -265,9 +312,10 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
         }
         // The parent's nests are left alone, and may keep the parent's pool for ever, and with it the
         // child's: so that one is told now that it ends.
-        if let Some(heir) = self.heir.get() {
-            heir.report(PoolMachine::<K, R>::shut_down);
-            heir.disowned();
+        match self.heir.get() {
+            Some(heir) if heir.is_foreign() => heir.disowned(),
+            Some(heir) => heir.report(PoolMachine::<K, R>::shut_down),
+            None => {}
         }
     }
 }

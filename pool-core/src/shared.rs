@@ -25,8 +25,12 @@ use crate::{
     panics::shielded,
     runtime::Runtime,
     sync::{Apart, Guard, Lock, thread_local},
+    way::Way,
     work::Place,
 };
+
+/// When so many wait, no short cut is tried until nobody does.
+const CROWD: usize = 8;
 
 pub(crate) type Failure<K> = Arc<ConnectFailure<<K as Connector>::Error>>;
 pub(crate) type Refusal<K> = machine::Refusal<Failure<K>>;
@@ -165,9 +169,14 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
     pub(crate) fn enter<T>(self: &Arc<Self>, ask: impl FnOnce(&mut PoolMachine<K, R>) -> T) -> T {
         let mut machine = self.machine.lock();
         if self.nests.are_open() {
-            self.close_nests(&mut machine);
+            let _checkouts = self.close_nests(&mut machine);
         }
         let answer = ask(&mut machine);
+        match machine.waiting() {
+            0 => self.nests.signpost().show(Way::Plain),
+            CROWD.. => self.nests.signpost().show(Way::Queue),
+            _ => {}
+        }
         self.leave(machine);
         answer
     }
@@ -191,10 +200,10 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
         }
     }
 
-    /// The machine, unless nests are to be asked first, or somebody else has it.
+    /// The machine, unless its short cuts lead nowhere, or somebody else has it.
     #[inline]
     pub(crate) fn try_lock(&self) -> Option<Guard<'_, PoolMachine<K, R>>> {
-        if self.nests.are_open() {
+        if !self.nests.signpost().shows(Way::Plain) {
             return None;
         }
         self.machine.try_lock()

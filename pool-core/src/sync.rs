@@ -9,10 +9,20 @@ pub(crate) use std::{
     thread, thread_local,
 };
 
+/// A static variable; a model has its own in each run.
+#[cfg(not(loom))]
+macro_rules! global {
+    (static $name:ident: $type:ty = $value:expr;) => {
+        static $name: $type = $value;
+    };
+}
+#[cfg(not(loom))]
+pub(crate) use global;
+
 #[cfg(loom)]
 pub(crate) use {
     loom::sync::atomic::{AtomicBool, AtomicU32, Ordering},
-    modelled::{mpsc, thread, thread_local},
+    modelled::{global, mpsc, thread, thread_local},
 };
 
 #[cfg(not(loom))]
@@ -176,6 +186,13 @@ mod modelled {
             }
         }
     }
+
+    macro_rules! modelled_global {
+        (static $name:ident: $type:ty = $value:expr;) => {
+            loom::lazy_static! { static ref $name: $type = $value; }
+        };
+    }
+    pub(crate) use modelled_global as global;
 
     /// The checker's does not know of `const`.
     macro_rules! modelled_local {

@@ -65,7 +65,7 @@ struct Ready {
     eras: Arc<Eras>,
     opened: AtomicU32,
     reset: AtomicU32,
-    closed: AtomicU32,
+    closed: Arc<AtomicU32>,
 }
 
 impl Connector for Ready {
@@ -668,5 +668,127 @@ fn nothing_is_left_in_a_runtime_when_its_pool_is_gone() {
         drop(pool);
         // Its thread ends, or this is a deadlock.
         let _connection = lease.detach().into_connection();
+    });
+}
+
+/// A pool of two connections at rest, whose nests are open; the calling thread's keeps one if it is to.
+fn nested(keeps: bool) -> blocking::Pool<Ready, Here> {
+    let pool = pool_in(Here, 2);
+    drop([lease(&pool), lease(&pool)]);
+    pool.feign_contention();
+    if keeps {
+        used(lease(&pool));
+    }
+    pool
+}
+
+#[test]
+fn law_2_what_goes_into_a_nest_while_nests_are_closed_is_lent_to_who_waits() {
+    model(3, || {
+        let pool = nested(false);
+        let (mine, last) = (lease(&pool), lease(&pool));
+        pool.feign_contention();
+        let other = spawn({
+            let pool = pool.clone();
+            move || use_in_thread(&pool)
+        });
+        used(mine);
+        join(other);
+        used(last);
+        all_is_at_rest(&pool, 2);
+    });
+}
+
+#[test]
+fn law_2_what_is_taken_from_a_nest_while_nests_are_closed_is_lent_once() {
+    model(3, || {
+        let pool = nested(true);
+        let other = spawn({
+            let pool = pool.clone();
+            move || {
+                let both = [lease(&pool), lease(&pool)];
+                both.iter().for_each(|lease| lease.used());
+            }
+        });
+        used(lease(&pool));
+        join(other);
+        all_is_at_rest(&pool, 2);
+    });
+}
+
+#[test]
+fn law_3_two_threads_with_nests_and_a_task_share_two_connections() {
+    model(2, || {
+        let pool = nested(true);
+        let first = lease(&pool);
+        let thread = spawn({
+            let pool = pool.clone();
+            move || use_in_thread(&pool)
+        });
+        let task = spawn({
+            let pool = tasks(&pool);
+            move || use_in_task(&pool)
+        });
+        used(first);
+        join(thread);
+        join(task);
+        all_is_at_rest(&pool, 2);
+    });
+}
+
+#[test]
+fn law_7_what_goes_into_a_nest_while_the_pool_is_recreated_is_never_lent_again() {
+    model(3, || {
+        let pool = nested(true);
+        let old = lease(&pool);
+        let generation = old.generation();
+        let other = spawn({
+            let pool = pool.clone();
+            move || {
+                pool.recreate();
+                pool.feign_contention();
+                assert!(lease(&pool).generation() > generation);
+            }
+        });
+        used(old);
+        join(other);
+        assert!(lease(&pool).generation() > generation);
+    });
+}
+
+#[test]
+fn law_6_what_goes_into_a_nest_while_its_runtime_ends_is_never_lent_again() {
+    model(2, || {
+        let runtime = Mortal::default();
+        let connector = Ready {
+            eras: Arc::clone(&runtime.all),
+            ..Ready::default()
+        };
+        let pool = pool_of(connector, of_size(2), runtime.clone());
+        let (lost, other) = (lease(&pool), lease(&pool));
+        drop(other);
+        pool.feign_contention();
+        let end = spawn({
+            let runtime = runtime.clone();
+            move || runtime.ends()
+        });
+        used(lost);
+        join(end);
+        assert_eq!(lease(&pool).era, 1);
+        drop(pool);
+        runtime.ends();
+    });
+}
+
+#[test]
+fn law_5_the_last_handle_closes_what_comes_back_at_that_moment() {
+    model(3, || {
+        let pool = nested(true);
+        let closed = Arc::clone(&pool.connector().closed);
+        let last = lease(&pool);
+        let other = spawn(move || used(last));
+        drop(pool);
+        join(other);
+        assert_eq!(closed.load(Relaxed), 2);
     });
 }

@@ -279,6 +279,11 @@ impl<C, E: Clone> Machine<C, E> {
         self.waiters.collect(ticket, waker)
     }
 
+    /// The answer to this ticket, if it is there.
+    pub fn answer(&mut self, ticket: &Ticket) -> Option<Result<Entry<C>, Refusal<E>>> {
+        self.waiters.answer(ticket)
+    }
+
     /// The caller gave up. What is being done for it goes on and serves the next. Its waker, if it
     /// left one, is to be dropped where no lock is held.
     pub fn withdraw(&mut self, ticket: &Ticket, clock: impl Clock) -> Option<Waker> {

@@ -159,15 +159,22 @@ impl<A> Waiters<A> {
         })
     }
 
+    /// The answer, if it is there.
+    pub(super) fn answer(&mut self, ticket: &Ticket) -> Option<A> {
+        let place = self.place(ticket)?;
+        let is_waiting = matches!(place.state, State::Waiting);
+        (!is_waiting).then(|| self.vacate(ticket.place)).flatten()
+    }
+
     /// The answer, if it is there; else `waker` is kept, to be woken when it is. A waker that is not
     /// needed (any more) is left in its place, to be dropped by the caller.
     pub(super) fn collect(&mut self, ticket: &Ticket, waker: &mut Option<Waker>) -> Option<A> {
-        let place = self.place(ticket)?;
-        if matches!(place.state, State::Waiting) {
-            core::mem::swap(&mut place.waker, waker);
-            return None;
+        if let Some(answer) = self.answer(ticket) {
+            return Some(answer);
         }
-        self.vacate(ticket.place)
+        let place = self.place(ticket)?;
+        core::mem::swap(&mut place.waker, waker);
+        None
     }
 
     /// Leaves the queue; an answer that was already there is given back.
