@@ -31,6 +31,8 @@ const SIZE: u32 = 2;
 
 /// How often this process touched what another had opened.
 static TRESPASSES: AtomicU32 = AtomicU32::new(0);
+/// How many connections of this process's own are gone.
+static GONE: AtomicU32 = AtomicU32::new(0);
 
 /// A connection knows the process that opened it.
 #[derive(Debug)]
@@ -51,6 +53,9 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.touch();
+        if self.process == process::id() {
+            GONE.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -355,8 +360,93 @@ fn a_child_never_waits_for_a_lock_that_a_thread_of_its_parents_has() {
     assert!(all_end_well, "a child did not end well");
 }
 
+/// A pool with connections in the nests of the calling thread and another.
+fn nested() -> Pool {
+    let pool = pool();
+    drop([lease(&pool), lease(&pool)]);
+    pool.feign_contention();
+    drop(lease(&pool));
+    thread::scope(|scope| {
+        scope.spawn(|| drop(lease(&pool)));
+    });
+    pool
+}
+
+fn a_child_leaves_alone_what_is_in_its_parents_nests() {
+    let pool = nested();
+    let held = lease(&pool);
+    let mut both = Some((pool.clone(), held));
+    in_child(|| {
+        let (inherited, held) = both.take().expect("the parent has it");
+        assert_eq!(lease(&pool).number, 3);
+        drop(held);
+        assert_eq!(inherited.status().idle, 1);
+        inherited.recreate();
+        assert_eq!(lease(&pool).number, 4);
+    });
+    drop(both);
+    let again = [lease(&pool), lease(&pool)];
+    assert!(again.iter().all(|lease| lease.number <= 2), "as before");
+}
+
+fn the_last_handle_in_a_child_closes_the_childs_own_whatever_is_in_its_parents_nests() {
+    let mut pool = Some(nested());
+    in_child(|| {
+        let pool = pool.take().expect("the parent has it");
+        drop([lease(&pool), lease(&pool)]);
+        pool.feign_contention();
+        drop(lease(&pool));
+        let before = GONE.load(Ordering::Relaxed);
+        drop(pool);
+        // The alarm ends a wait that is in vain.
+        while GONE.load(Ordering::Relaxed) < before + 2 {
+            thread::yield_now();
+        }
+    });
+}
+
+fn a_child_never_waits_for_a_nest_that_a_thread_of_its_parents_has() {
+    let is_over = AtomicBool::new(false);
+    let pool = pool();
+    let mut held = Some(lease(&pool));
+    pool.resize(Capacity::Unlimited).expect("a valid size");
+    let all_end_well = thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    pool.feign_contention();
+                    (0..100).for_each(|_| drop(lease(&pool)));
+                }
+            });
+        }
+        let all = (0..100).all(|_| {
+            ends_well(|| {
+                drop(held.take());
+                drop([lease(&pool), lease(&pool)]);
+                pool.feign_contention();
+                drop(lease(&pool));
+            })
+        });
+        is_over.store(true, Ordering::Relaxed);
+        all
+    });
+    assert!(all_end_well, "a child did not end well");
+}
+
 fn main() {
-    let stories: [(&str, fn()); 9] = [
+    let stories: [(&str, fn()); 12] = [
+        (
+            "a_child_leaves_alone_what_is_in_its_parents_nests",
+            a_child_leaves_alone_what_is_in_its_parents_nests,
+        ),
+        (
+            "the_last_handle_in_a_child_closes_the_childs_own_whatever_is_in_its_parents_nests",
+            the_last_handle_in_a_child_closes_the_childs_own_whatever_is_in_its_parents_nests,
+        ),
+        (
+            "a_child_never_waits_for_a_nest_that_a_thread_of_its_parents_has",
+            a_child_never_waits_for_a_nest_that_a_thread_of_its_parents_has,
+        ),
         (
             "a_child_opens_its_own_connections_and_leaves_its_parents_alone",
             a_child_opens_its_own_connections_and_leaves_its_parents_alone,
