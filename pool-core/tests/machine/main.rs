@@ -1,6 +1,7 @@
 //! What the machine does, told story by story. Time is a number, the database a scripted answer.
 
 mod ages;
+mod aside;
 mod classes;
 mod clock;
 mod connections;
