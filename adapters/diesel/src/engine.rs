@@ -1,4 +1,5 @@
 use std::{
+    convert::Infallible,
     fmt,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -46,6 +47,13 @@ pub enum EngineError {
     Characteristics(#[from] CharacteristicsError),
 }
 
+/// What is a URL already is one.
+impl From<Infallible> for EngineError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
 /// A pool of connections to one database, with its options. Cloning gives another handle to the same
 /// pool. Make one per database, at the start of the program.
 pub struct Engine<C: Driver> {
@@ -65,7 +73,7 @@ struct Shared<C: Driver> {
     default_level: OnceLock<IsolationLevel>,
 }
 
-/// An engine for the database at `url`. Never connects: the first checkout does. Does not block.
+/// An engine for the database at `url`, a text or a [`Url`]. Never connects: the first checkout does. Does not block.
 ///
 /// A SQLite database in memory lives and dies with its connection, so its engine has exactly one,
 /// whatever `pool_size` says, and users wait in line for it.
@@ -77,10 +85,10 @@ struct Shared<C: Driver> {
 /// [`EngineError::Url`] if the URL does not parse, names another database than `C`, or cannot have
 /// the `connect_args`.
 pub fn create_engine<C: Driver>(
-    url: &str,
+    url: impl TryInto<Url, Error: Into<EngineError>>,
     options: EngineOptions,
 ) -> Result<Engine<C>, EngineError> {
-    let url: Url = url.parse()?;
+    let url: Url = url.try_into().map_err(Into::into)?;
     let url = url.with_connect_args(options.connect_args())?;
     let (named, engine): (Backend, Backend) = (url.backend(), C::BACKEND);
     if named != engine {

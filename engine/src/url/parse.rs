@@ -22,6 +22,31 @@ impl std::str::FromStr for Url {
     }
 }
 
+impl TryFrom<&str> for Url {
+    type Error = UrlError;
+
+    fn try_from(text: &str) -> Result<Self, UrlError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<&String> for Url {
+    type Error = UrlError;
+
+    fn try_from(text: &String) -> Result<Self, UrlError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Url {
+    type Error = UrlError;
+
+    fn try_from(text: String) -> Result<Self, UrlError> {
+        text.parse()
+    }
+}
+
+
 /// SQLAlchemy's rules: the user name ends at the first `:` or `/`, the password at the first `@`.
 fn server(mut url: Url, rest: &str) -> Result<Url, UrlError> {
     let rest = rest
