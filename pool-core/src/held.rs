@@ -1,4 +1,8 @@
-use std::{error::Error, fmt, sync::Arc};
+use std::{
+    error::Error,
+    fmt,
+    sync::{Arc, Mutex},
+};
 
 use crate::{
     connector::Connector,
@@ -22,7 +26,8 @@ pub(crate) struct Held<K: Connector, R> {
     pub(crate) record_info: Info,
     /// The runtime it was opened in.
     pub(crate) home: Arc<Home<R>>,
-    pub(crate) finalizers: Vec<Finalizer<K::Connection>>,
+    /// In locks that are never taken, so that a lease is `Sync` if its connection is.
+    pub(crate) finalizers: Vec<Mutex<Finalizer<K::Connection>>>,
     /// A finalizer may have to wait for the driver.
     pub(crate) awaits: bool,
     pub(crate) reason: Option<Reason>,

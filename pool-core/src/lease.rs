@@ -123,7 +123,7 @@ impl<K: Connector, R: Runtime> Lease<K, R> {
     fn undo_at_return(&mut self, finalizer: Finalizer<K::Connection>) {
         let shared = Arc::clone(self.shared());
         let entry = self.entry_mut();
-        entry.connection.finalizers.push(finalizer);
+        entry.connection.finalizers.push(finalizer.into());
         if !shared.is_foreign() {
             shared.enter(|machine| machine.is_special(entry));
         }

@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     pin::pin,
-    sync::Arc,
+    sync::{Arc, PoisonError},
     task::{Context, Poll, Waker},
 };
 
@@ -89,6 +89,9 @@ impl<K: Connector, R: Runtime> Shared<K, R> {
             reset.map_err(ReturnFailure::Driver)?;
         }
         while let Some(finalizer) = held.finalizers.pop() {
+            let finalizer = finalizer
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner);
             let undone = survive(|| finalizer(&mut held.connection).verdict()).await;
             let undone = undone.unwrap_or_else(|panic| Err(hook_panicked(&panic)));
             undone.map_err(ReturnFailure::Hook)?;

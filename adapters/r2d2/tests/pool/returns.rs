@@ -124,6 +124,7 @@ fn a_pool_and_its_connections_may_go_from_thread_to_thread() {
     is_send::<Pool<Manager>>();
     is_sync::<Pool<Manager>>();
     is_send::<PooledConnection<Manager>>();
+    is_sync::<PooledConnection<Manager>>();
     let pool = Pool::builder()
         .max_size(1)
         .build(Manager::default())
