@@ -17,6 +17,7 @@ use diesel::{
     sql_types::{Integer, Text},
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use everpool_diesel::Fault;
 use everpool_diesel::r2d2::{
     ConnectionManager, CustomizeConnection, Error, HandleError, ManageConnection, Pool, PoolError,
     PooledConnection, R2D2Connection, TestCustomizer,
@@ -253,6 +254,44 @@ fn managers_written_for_r2d2_fit() {
     let version = diesel::select(version).get_result::<i32>(&mut pool.get().unwrap());
     assert_eq!(version, Ok(7));
     assert_eq!(*Pool::new(Plain).unwrap().get().unwrap(), "no database");
+}
+
+/// A connection of the app's own.
+#[derive(diesel::MultiConnection)]
+enum Either {
+    Postgres(diesel::PgConnection),
+    Sqlite(SqliteConnection),
+}
+
+impl R2D2Connection for Either {
+    fn ping(&mut self) -> QueryResult<()> {
+        match self {
+            Self::Postgres(connection) => connection.ping(),
+            Self::Sqlite(connection) => connection.ping(),
+        }
+    }
+    fn is_broken(&mut self) -> bool {
+        match self {
+            Self::Postgres(connection) => connection.is_broken(),
+            Self::Sqlite(connection) => connection.is_broken(),
+        }
+    }
+    fn fault_of(_: &result::Error) -> Fault {
+        Fault::Server
+    }
+}
+
+#[test]
+fn an_enum_of_several_databases_can_be_pooled() {
+    let manager = ConnectionManager::<Either>::new(":memory:");
+    let pool = Pool::builder().max_size(1).build(manager).unwrap();
+    let mut connection = pool.get().unwrap();
+    let query = diesel::select(1.into_sql::<Integer>());
+    assert_eq!(query.get_result::<i32>(&mut connection), Ok(1));
+    let before = pool.everpool().status().generation;
+    let failed = connection.transaction(|connection| connection.batch_execute("no SQL"));
+    assert!(failed.is_err());
+    assert_ne!(pool.everpool().status().generation, before, "as it says");
 }
 
 #[derive(Clone, Default)]
