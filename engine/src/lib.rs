@@ -13,6 +13,7 @@ pub mod handlers;
 pub mod isolation;
 mod journal;
 mod options;
+pub mod reader;
 mod savepoint;
 mod secret;
 pub mod transaction;
