@@ -103,6 +103,11 @@ impl<K: Connector> Connection<K> {
         self.settled()
     }
 
+    /// The driver's connection, if there is one, to look at. Does not block.
+    pub fn peek(&self) -> Option<&K::Connection> {
+        self.current.as_ref().map(|current| current.hold.peek())
+    }
+
     /// What is kept beside the connection, if there is one; it is gone when the connection is.
     pub fn info(&mut self) -> Option<&mut Info> {
         self.settle();

@@ -19,6 +19,13 @@ impl<K: Connector> Hold<K> {
         }
     }
 
+    pub(crate) fn peek(&self) -> &K::Connection {
+        match self {
+            Self::Leased(lease) => lease,
+            Self::Detached(detached) => detached,
+        }
+    }
+
     pub(crate) fn info(&mut self) -> &mut Info {
         match self {
             Self::Leased(lease) => lease.info(),

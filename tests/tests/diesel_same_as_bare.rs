@@ -12,7 +12,7 @@ use diesel::{
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use everpool_diesel::{EngineOptions, Session, create_engine};
-use everpool_tests::PostgreSql;
+use everpool_tests::{MariaDb, PostgreSql};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("tests/migrations");
 
@@ -33,7 +33,7 @@ struct Note {
 type Seen = Vec<String>;
 
 /// A program that uses most of what a connection can do, right and wrong. Written once; the macro is
-/// for the two backends, because Diesel's query code is only generic over connections of one.
+/// for the three backends, because Diesel's query code is only generic over connections of one.
 macro_rules! story {
     ($name:ident, $Backend:ty) => {
         fn $name<C>(c: &mut C) -> Seen
@@ -173,6 +173,7 @@ macro_rules! story {
 
 story!(sqlite_story, diesel::sqlite::Sqlite);
 story!(postgres_story, diesel::pg::Pg);
+story!(mysql_story, diesel::mysql::Mysql);
 
 fn assert_same(bare: &Seen, ours: &Seen) {
     assert!(
@@ -203,8 +204,20 @@ fn diesel_code_on_postgresql_sees_what_it_sees_on_a_bare_connection() {
         .psql("DROP TABLE __diesel_schema_migrations")
         .unwrap();
 
-    let engine = create_engine::<PgConnection>(&server.url(), EngineOptions::default()).unwrap();
+    let engine = create_engine::<PgConnection>(server.url(), EngineOptions::default()).unwrap();
     let ours = postgres_story(&mut engine.connect().unwrap());
+
+    assert_same(&bare, &ours);
+}
+
+#[test]
+fn diesel_code_on_mariadb_sees_what_it_sees_on_a_bare_connection() {
+    let server = MariaDb::start().unwrap();
+    let bare = mysql_story(&mut MysqlConnection::establish(&server.url()).unwrap());
+    server.sql("DROP TABLE __diesel_schema_migrations").unwrap();
+
+    let engine = create_engine::<MysqlConnection>(server.url(), EngineOptions::default()).unwrap();
+    let ours = mysql_story(&mut engine.connect().unwrap());
 
     assert_same(&bare, &ours);
 }

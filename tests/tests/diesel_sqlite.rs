@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall end")]
 
 use diesel::{
-    SqliteConnection, connection::SimpleConnection, prelude::*, sql_query, sql_types::BigInt,
+    SqliteConnection, connection::SimpleConnection, prelude::*, result::Error, sql_query,
+    sql_types::BigInt,
 };
 use everpool_diesel::{
-    CheckoutError, Engine, EngineError, EngineOptions, Session, UrlError, create_engine,
+    CheckoutError, Driver, Engine, EngineError, EngineOptions, Session, TransactionStatus,
+    UrlError, create_engine,
 };
 use tempfile::TempDir;
 
@@ -184,4 +186,98 @@ fn an_engine_never_connects_before_the_first_checkout() {
 
     drop(engine.connect().unwrap());
     assert!(directory.path().join("app.db").exists());
+}
+
+#[test]
+fn immediate_and_exclusive_transactions_are_seen_by_the_engine() {
+    let directory = TempDir::new().unwrap();
+    let engine = on_file(&directory, "app.db");
+    let mut connection = engine.connect().unwrap();
+    connection.batch_execute("CREATE TABLE t (i)").unwrap();
+    let mut other = engine.connect().unwrap();
+    let insert = || sql_query("INSERT INTO t VALUES (1)");
+
+    let done = connection.immediate_transaction(|c| {
+        assert!(c.in_transaction());
+        // It has the lock before it has written.
+        let busy = insert().execute(&mut other).unwrap_err().to_string();
+        assert_eq!(busy, "database is locked");
+        insert().execute(c)
+    });
+    assert_eq!(done, Ok(1));
+    let undone = connection.exclusive_transaction(|c| {
+        insert().execute(c)?;
+        Err::<(), _>(Error::RollbackTransaction)
+    });
+    assert_eq!(undone, Err(Error::RollbackTransaction));
+    let nested = connection.transaction(|c| c.immediate_transaction(|_| QueryResult::Ok(())));
+    assert_eq!(nested, Err(Error::AlreadyInTransaction));
+    assert_eq!(count(&mut other), Ok(1));
+}
+
+#[test]
+fn a_panic_in_an_immediate_transaction_is_rolled_back() {
+    let directory = TempDir::new().unwrap();
+    let engine = on_file(&directory, "app.db");
+    let mut connection = engine.connect().unwrap();
+    connection.batch_execute("CREATE TABLE t (i)").unwrap();
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        connection.immediate_transaction(|c| -> QueryResult<()> {
+            sql_query("INSERT INTO t VALUES (1)").execute(c)?;
+            std::panic::resume_unwind(Box::new("the program's own"));
+        })
+    }));
+    assert!(panicked.is_err());
+    drop(connection);
+
+    let mut next = engine.connect().unwrap();
+    assert_eq!(count(&mut next), Ok(0));
+    let free = next.immediate_transaction(count);
+    assert_eq!(free, Ok(0));
+}
+
+diesel::define_sql_function! {
+    /// Twice as much.
+    fn doubled(x: diesel::sql_types::Integer) -> diesel::sql_types::Integer;
+}
+
+#[test]
+fn what_only_sqlite_has_is_reached_through_the_connection() {
+    let engine = create_engine::<SqliteConnection>("sqlite://", EngineOptions::default()).unwrap();
+    let mut connection = engine.connect().unwrap();
+    doubled_utils::register_impl(&mut connection, |x: i32| x * 2).unwrap();
+    let four = diesel::select(doubled(2)).get_result::<i32>(&mut connection);
+    assert_eq!(four, Ok(4));
+
+    connection.batch_execute("CREATE TABLE t (i)").unwrap();
+    let copy = connection.serialize_database_to_buffer();
+    assert_eq!(copy.get(..15), Some(b"SQLite format 3".as_slice()));
+}
+
+/// A transaction that SQLite ends by itself is not open any more, and one that it does not is.
+#[test]
+fn what_sqlite_rolls_back_by_itself_is_known_to_be_over() {
+    let directory = TempDir::new().unwrap();
+    let engine = on_file(&directory, "app.db");
+    let mut connection = engine.connect().unwrap();
+    connection
+        .batch_execute("CREATE TABLE t (i UNIQUE); BEGIN; INSERT INTO t VALUES (1)")
+        .unwrap();
+    let twice = connection.batch_execute("INSERT OR ROLLBACK INTO t VALUES (1)");
+    twice.unwrap_err();
+    assert_eq!(connection.transaction_status(), TransactionStatus::Idle);
+    for begin in [
+        "BEGIN",
+        "begin immediate;",
+        "/* so */ BEGIN EXCLUSIVE",
+        "-- so\nBEGIN TRANSACTION",
+        "SAVEPOINT s",
+        "SELECT 1; BEGIN",
+    ] {
+        connection.batch_execute(begin).unwrap();
+        assert_ne!(connection.transaction_status(), TransactionStatus::Idle);
+        drop(connection);
+        connection = engine.connect().unwrap();
+        assert_eq!(connection.transaction_status(), TransactionStatus::Idle);
+    }
 }

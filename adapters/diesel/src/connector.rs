@@ -7,6 +7,7 @@ use everpool_engine::Url;
 use crate::{
     driver::{Driver, TransactionStatus},
     hooks::Hooks,
+    seen::Seen,
     status,
     tap::Tap,
     watch::Watch,
@@ -28,7 +29,7 @@ pub enum DriverError {
     /// No connection was established.
     #[error(transparent)]
     Connect(#[from] ConnectionError),
-    /// A statement or a reset failed.
+    /// A statement or a reset failed; also one of those that come first on a new connection.
     #[error(transparent)]
     Query(#[from] Error),
     /// A ping failed.
@@ -88,24 +89,24 @@ impl<C: Driver> everpool_core::Connector for Connector<C> {
 
     async fn connect(&self) -> Result<C, DriverError> {
         let mut connection = self.hooks.connect(&self.url)?;
-        Tap::install_default(&mut connection, &self.watch);
+        Tap::install_first(&mut connection, &self.watch);
         if let Some(size) = self.cache_size {
             connection.set_prepared_statement_cache_size(size);
         }
+        connection.greet()?;
         Ok(connection)
     }
 
     async fn ping(&self, connection: &mut C) -> Result<(), DriverError> {
-        connection
-            .batch_execute("SELECT 1")
-            .map_err(DriverError::Ping)
+        connection.ping().map_err(DriverError::Ping)
+    }
+
+    fn is_alive(&self, connection: &mut C) -> Option<bool> {
+        connection.is_alive()
     }
 
     async fn reset(&self, connection: &mut C, how: ResetOnReturn) -> Result<(), DriverError> {
-        connection.batch_execute(match how {
-            ResetOnReturn::Commit => "COMMIT",
-            ResetOnReturn::Rollback | ResetOnReturn::Nothing => "ROLLBACK",
-        })?;
+        connection.reset(how)?;
         if connection.transaction_status() != TransactionStatus::Idle {
             return Err(DriverError::StillOpen);
         }
@@ -119,6 +120,7 @@ impl<C: Driver> everpool_core::Connector for Connector<C> {
 
     fn residue(&self, connection: &mut C) -> Residue {
         Tap::restore(connection, &self.watch);
+        self.restore_cache_size(connection);
         if status::is_test_transaction(connection) {
             return Residue::Clean;
         }
@@ -145,14 +147,35 @@ impl<C: Driver> everpool_core::Connector for Connector<C> {
         match error {
             DriverError::Connect(error) => C::connect_fault(error),
             DriverError::Handled { connect_fault, .. } => *connect_fault,
+            DriverError::Query(error) if C::fault(error).is_disconnect() => ConnectFault::Transient,
             _ => ConnectFault::Permanent,
+        }
+    }
+}
+
+impl<C: Driver> Connector<C> {
+    /// The next user has not asked for the last one's.
+    fn restore_cache_size(&self, connection: &mut C) {
+        if Tap::seen(connection).is_some_and(Seen::take_cache_size_of_its_user) {
+            let size = self.cache_size.unwrap_or(CacheSize::Unbounded);
+            connection.set_prepared_statement_cache_size(size);
         }
     }
 }
 
 /// Whose fault an error is, by what it says and by what the client library knows.
 pub(crate) fn fault<C: Driver>(error: &Error, connection: &mut C) -> Fault {
-    match C::fault(error) {
+    or_dead(C::fault(error), connection)
+}
+
+/// Whose fault the errors were that nobody has classified, as far as they were seen.
+pub(crate) fn fault_seen<C: Driver>(connection: &mut C) -> Fault {
+    let seen = Tap::seen(connection).map_or(Fault::Statement, Seen::take_fault);
+    or_dead(seen, connection)
+}
+
+fn or_dead<C: Driver>(fault: Fault, connection: &mut C) -> Fault {
+    match fault {
         Fault::Statement if connection.transaction_status() == TransactionStatus::Dead => {
             Fault::Server
         }

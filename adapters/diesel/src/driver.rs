@@ -4,10 +4,14 @@ use diesel::{
     connection::{AnsiTransactionManager, Connection},
     result::Error,
 };
-use everpool_core::{ConnectFault, Fault};
-use everpool_engine::twophase::{self, Xid};
+use everpool_core::{ConnectFault, Fault, ResetOnReturn};
+use everpool_engine::{
+    reader::Reader,
+    twophase::{self, Xid},
+};
 
-/// A connection of Diesel's that an engine can be made of: `PgConnection`, `SqliteConnection`.
+/// A connection of Diesel's that an engine can be made of: `PgConnection`, `MysqlConnection`,
+/// `SqliteConnection`.
 pub trait Driver:
     Connection<
         TransactionManager = AnsiTransactionManager,
@@ -23,7 +27,7 @@ pub trait Driver:
     /// Whether a failed `establish` may succeed soon. No I/O.
     fn connect_fault(error: &ConnectionError) -> ConnectFault;
 
-    /// What the client library knows of the transaction. No I/O.
+    /// What the client library knows of the transaction, or what was read along. No I/O.
     fn transaction_status(&mut self) -> TransactionStatus;
 
     /// The database's answer to [`IsolationLevel::query`](everpool_engine::isolation::IsolationLevel::query).
@@ -47,6 +51,58 @@ pub trait Driver:
             Err(error) => Err(Error::QueryBuilderError(Box::new(error))),
         }
     }
+
+    /// What reads along on a connection whose client library does not tell.
+    fn reader() -> Option<Reader> {
+        None
+    }
+
+    /// Called on a new connection, before anybody uses it. May block.
+    ///
+    /// # Errors
+    ///
+    /// The driver's; the connection is closed then.
+    fn greet(&mut self) -> QueryResult<()> {
+        Ok(())
+    }
+
+    /// Asks the server for a sign of life. Blocks for a round trip.
+    ///
+    /// # Errors
+    ///
+    /// The driver's.
+    fn ping(&mut self) -> QueryResult<()> {
+        self.batch_execute("SELECT 1")
+    }
+
+    /// Whether the server has hung up, as far as that can be known without asking it; `None` if it cannot.
+    /// A server or a network that has gone silent is not noticed. Does not block.
+    fn is_alive(&mut self) -> Option<bool> {
+        None
+    }
+
+    /// Ends the transaction that may be open. Blocks for a round trip.
+    ///
+    /// # Errors
+    ///
+    /// The driver's; the connection is closed then.
+    fn reset(&mut self, how: ResetOnReturn) -> QueryResult<()> {
+        self.batch_execute(ending(how))
+    }
+
+    /// The COMMIT and ROLLBACK of Diesel's transaction manager in this database's words; any other text
+    /// as it is.
+    fn wording(query: &str) -> &str {
+        query
+    }
+}
+
+/// The statement of a reset.
+pub(crate) fn ending(how: ResetOnReturn) -> &'static str {
+    match how {
+        ResetOnReturn::Commit => "COMMIT",
+        ResetOnReturn::Rollback | ResetOnReturn::Nothing => "ROLLBACK",
+    }
 }
 
 /// What a client library knows of the transaction on its connection.
@@ -64,6 +120,7 @@ pub enum TransactionStatus {
 
 /// The words of a driver's error, for the tables of [`everpool_engine::fault`]. An error that stands
 /// for two is the worse of both.
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 pub(crate) fn worst(error: &Error, by_message: impl Fn(&str) -> Fault + Copy) -> Fault {
     match error {
         Error::DatabaseError(_, information) => by_message(information.message()),

@@ -26,8 +26,8 @@ assert_eq!(one, 1);
 "#
 )]
 //!
-//! The databases are features: `postgres`, `sqlite`; `postgres-bundled` and `sqlite-bundled` build
-//! the client library too.
+//! The databases are features: `mysql` (MariaDB too), `postgres`, `sqlite`; `mysql-bundled`,
+//! `postgres-bundled` and `sqlite-bundled` build the client library too.
 
 mod classify;
 mod connection;
@@ -37,10 +37,13 @@ mod driver;
 mod engine;
 mod error;
 mod hooks;
+#[cfg(feature = "mysql")]
+mod mysql;
 mod nowhere;
 #[cfg(feature = "postgres")]
 mod postgres;
 pub mod r2d2;
+mod seen;
 mod session;
 #[cfg(feature = "sqlite")]
 mod sqlite;

@@ -19,6 +19,7 @@ use crate::{
     driver::{Driver, TransactionStatus, worst},
     error::bad_option,
     status,
+    tap::Tap,
 };
 
 impl Driver for PgConnection {
@@ -53,6 +54,27 @@ impl Driver for PgConnection {
         let prepared: Vec<Prepared> = sql_query(query).load(self)?;
         let xid = |prepared: &Prepared| Xid::new(Self::BACKEND, &prepared.gid).ok();
         Ok(prepared.iter().filter_map(xid).collect())
+    }
+
+    /// Reads what has arrived, twice: the first time it may be the server's last words, and then
+    /// comes the end. 2 to 4 µs, where a round trip takes 25.
+    ///
+    /// Notifications among it are kept for
+    /// [`Connection::notifications_iter`](crate::Connection::notifications_iter).
+    fn is_alive(&mut self) -> Option<bool> {
+        for _ in 0..2 {
+            // Without a tap there is nowhere to keep them.
+            Tap::seen(self)?;
+            let arrived: QueryResult<Vec<_>> = self.notifications_iter().collect();
+            let Ok(arrived) = arrived else {
+                return Some(false);
+            };
+            let seen = Tap::seen(self)?;
+            arrived
+                .into_iter()
+                .for_each(|notification| seen.keep_notification(notification));
+        }
+        Some(self.transaction_status() != TransactionStatus::Dead)
     }
 
     fn transaction_status(&mut self) -> TransactionStatus {

@@ -74,6 +74,16 @@ impl<C: Driver> Session<C> {
         self.inner.rollback()
     }
 
+    /// The driver's own connection, in this session's transaction, for what needs its type; see
+    /// [`Connection::driver_connection`]. Blocks for a checkout and a BEGIN, if there is no transaction yet.
+    ///
+    /// # Errors
+    ///
+    /// The driver's, of BEGIN, or that there is no connection.
+    pub fn driver_connection(&mut self) -> QueryResult<&mut C> {
+        self.inner.ready()?.driver_connection()
+    }
+
     /// Whether a transaction is open, or was when the connection was lost. Does not block.
     pub fn in_transaction(&mut self) -> bool {
         self.inner.connection().has_begun()

@@ -7,10 +7,9 @@ use diesel::connection::{
     TransactionManager, TransactionManagerStatus, ValidTransactionManagerStatus,
 };
 
-use crate::{
-    driver::{Driver, TransactionStatus},
-    tap::Tap,
-};
+use crate::driver::Driver;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+use crate::{driver::TransactionStatus, tap::Tap};
 
 fn status<C>(connection: &mut C) -> &mut TransactionManagerStatus
 where
@@ -84,6 +83,7 @@ pub(crate) fn is_test_transaction<C: Driver>(connection: &mut C) -> bool {
 /// transaction status, which may be set and read. So: set it to a known value, have Diesel look
 /// without sending anything (`look` must fail before it sends), read, and put the old value back. If
 /// Diesel stops looking some day the known value is still there, and reads as "maybe open".
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) fn probe<C: Driver>(connection: &mut C, look: impl FnOnce(&mut C)) -> TransactionStatus {
     let believed = std::mem::replace(status(connection), with_depth(1));
     Tap::mute(connection, true);

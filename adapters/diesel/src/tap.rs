@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use diesel::connection::{DynInstrumentation, Instrumentation, InstrumentationEvent};
 
-use crate::watch::Watch;
+use crate::{driver::Driver, seen::Seen, watch::Watch};
 
 /// Stands in the instrumentation slot of each driver connection and passes on what it is told, except
 /// while this crate asks the connection something that the program did not.
@@ -13,17 +13,18 @@ pub(crate) struct Tap {
     /// The program has put its own here, so it goes when the program returns the connection.
     replaced: bool,
     muted: bool,
+    seen: Seen,
 }
 
 impl Tap {
     /// Called on a new connection.
-    pub(crate) fn install_default<C: diesel::Connection>(connection: &mut C, watch: &Arc<Watch>) {
-        let user = DynInstrumentation::default_instrumentation();
+    pub(crate) fn install_first<C: Driver>(connection: &mut C, watch: &Arc<Watch>) {
         connection.set_instrumentation(Self {
-            user,
+            user: DynInstrumentation::default_instrumentation(),
             watch: Arc::clone(watch),
             replaced: false,
             muted: false,
+            seen: Seen::nothing_yet::<C>(),
         });
     }
 
@@ -32,24 +33,40 @@ impl Tap {
         connection.instrumentation().downcast_mut()
     }
 
-    pub(crate) fn install<C: diesel::Connection>(
+    pub(crate) fn install<C: Driver>(
         connection: &mut C,
         user: DynInstrumentation,
         watch: &Arc<Watch>,
     ) {
+        let seen = Self::take_seen(connection);
         connection.set_instrumentation(Self {
             user,
             watch: Arc::clone(watch),
             replaced: true,
             muted: false,
+            seen,
         });
     }
 
     /// Called when the program returns the connection: the next one shall not be watched by it.
-    pub(crate) fn restore<C: diesel::Connection>(connection: &mut C, watch: &Arc<Watch>) {
+    pub(crate) fn restore<C: Driver>(connection: &mut C, watch: &Arc<Watch>) {
+        if let Some(tap) = Self::of(connection).filter(|tap| !tap.replaced) {
+            return tap.is_watched_by(watch);
+        }
+        let seen = Self::take_seen(connection);
+        connection.set_instrumentation(Self {
+            user: DynInstrumentation::default_instrumentation(),
+            watch: Arc::clone(watch),
+            replaced: false,
+            muted: false,
+            seen,
+        });
+    }
+
+    fn take_seen<C: Driver>(connection: &mut C) -> Seen {
         match Self::of(connection) {
-            Some(tap) if !tap.replaced => tap.is_watched_by(watch),
-            _ => Self::install_default(connection, watch),
+            Some(tap) => std::mem::replace(&mut tap.seen, Seen::nothing_yet::<C>()),
+            None => Seen::not_everything::<C>(),
         }
     }
 
@@ -60,10 +77,15 @@ impl Tap {
         }
     }
 
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn mute<C: diesel::Connection>(connection: &mut C, muted: bool) {
         if let Some(tap) = Self::of(connection) {
             tap.muted = muted;
         }
+    }
+
+    pub(crate) fn seen<C: diesel::Connection>(connection: &mut C) -> Option<&mut Seen> {
+        Self::of(connection).map(|tap| &mut tap.seen)
     }
 
     pub(crate) fn user(&mut self) -> &mut dyn Instrumentation {
@@ -74,6 +96,7 @@ impl Tap {
 impl Instrumentation for Tap {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
         if !self.muted {
+            self.seen.take_note(&event);
             self.watch.look(&event);
             self.user.on_connection_event(event);
         }

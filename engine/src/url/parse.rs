@@ -46,7 +46,6 @@ impl TryFrom<String> for Url {
     }
 }
 
-
 /// SQLAlchemy's rules: the user name ends at the first `:` or `/`, the password at the first `@`.
 fn server(mut url: Url, rest: &str) -> Result<Url, UrlError> {
     let rest = rest

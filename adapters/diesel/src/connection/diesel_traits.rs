@@ -51,7 +51,7 @@ impl<C: Driver> SimpleConnection for Connection<C> {
             }
         }
         let result = self.run(
-            |connection| connection.batch_execute(query),
+            |connection| connection.batch_execute(C::wording(query)),
             || query.to_owned(),
         );
         if undoes && !self.inner.is_connected() {
@@ -121,9 +121,8 @@ impl<C: Driver> diesel::Connection for Connection<C> {
 
     fn set_prepared_statement_cache_size(&mut self, size: CacheSize) {
         self.settle();
-        if let Some(connection) = self.inner.settled() {
-            connection.set_prepared_statement_cache_size(size);
-        }
+        self.cache_size = Some(size);
+        self.set_cache_size();
     }
 }
 

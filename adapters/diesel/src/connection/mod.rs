@@ -1,11 +1,16 @@
 mod characteristics;
 mod diesel_traits;
+mod driver_connection;
 mod levels;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod transactional;
 
 use std::{sync::Arc, time::Duration};
 
-use diesel::QueryResult;
+use diesel::{QueryResult, connection::CacheSize};
 use everpool_core::Info;
 use everpool_engine::{DetachError, blocking, events::Event, isolation::Characteristics};
 
@@ -28,6 +33,9 @@ use crate::{
 /// leaving `transaction(…)`, or by [`rollback`](Self::rollback)), because what was done in it is
 /// gone. Session state (`SET`, temporary tables) is lost with the connection it was made on.
 ///
+/// It derefs to the driver's connection, for what needs its type; see
+/// [`driver_connection`](Self::driver_connection).
+///
 /// Dropped, it returns to the pool; a transaction that is still open is rolled back first.
 pub struct Connection<C: Driver> {
     inner: blocking::Connection<Connector<C>>,
@@ -42,6 +50,10 @@ pub struct Connection<C: Driver> {
     omits_begin: bool,
     /// Whom its statements are told to.
     watch: Arc<Watch>,
+    /// The program has had the driver's connection, and nobody has looked what became of it.
+    is_lent_out: bool,
+    /// What the program set for the prepared statements, on whatever connection.
+    cache_size: Option<CacheSize>,
     /// What Diesel is shown while there is no connection, or no BEGIN is sent.
     spare: Nowhere<C::Backend>,
 }
@@ -56,6 +68,8 @@ impl<C: Driver> Connection<C> {
             engine,
             depth: 0,
             scope: 0,
+            is_lent_out: false,
+            cache_size: None,
             spare: Nowhere::default(),
         }
     }
@@ -64,6 +78,7 @@ impl<C: Driver> Connection<C> {
         self.settle();
         if self.inner.settled().is_none() {
             self.inner.checkout(timeout)?;
+            self.set_cache_size();
             self.characterize()?;
         }
         Ok(())
@@ -117,6 +132,9 @@ impl<C: Driver> Connection<C> {
 
     /// Takes note of a connection that was lost.
     fn settle(&mut self) {
+        if self.is_lent_out {
+            self.look_back();
+        }
         if self.inner.settle() {
             status::set_lost(&mut self.spare, self.depth);
         }
@@ -162,6 +180,15 @@ impl<C: Driver> Connection<C> {
 
     pub(crate) fn tell(&self, event: Event<'_>) {
         self.watch.board.tell(event);
+    }
+
+    fn set_cache_size(&mut self) {
+        if let (Some(size), Some(connection)) = (self.cache_size, self.inner.settled()) {
+            connection.set_prepared_statement_cache_size(size);
+            if let Some(seen) = Tap::seen(connection) {
+                seen.has_cache_size_of_its_user = true;
+            }
+        }
     }
 
     /// Every statement but `load` passes here. `sql` is asked for its text if it fails.
