@@ -2,6 +2,7 @@ mod characteristics;
 mod diesel_traits;
 mod driver_connection;
 mod levels;
+mod multi;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "sqlite")]

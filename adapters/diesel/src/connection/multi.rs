@@ -1,0 +1,30 @@
+//! What `#[derive(MultiConnection)]` asks of the connections in an enum.
+
+use std::any::Any;
+
+use diesel::{connection::MultiConnectionHelper, sql_types::TypeMetadata};
+
+use super::Connection;
+use crate::{driver::Driver, session::Session};
+
+type Lookup<C> = <<C as diesel::Connection>::Backend as TypeMetadata>::MetadataLookup;
+
+impl<C: Driver + MultiConnectionHelper> MultiConnectionHelper for Connection<C> {
+    fn to_any<'a>(lookup: &mut Lookup<Self>) -> &mut (dyn Any + 'a) {
+        C::to_any(lookup)
+    }
+
+    fn from_any(lookup: &mut dyn Any) -> Option<&mut Lookup<Self>> {
+        C::from_any(lookup)
+    }
+}
+
+impl<C: Driver + MultiConnectionHelper> MultiConnectionHelper for Session<C> {
+    fn to_any<'a>(lookup: &mut Lookup<Self>) -> &mut (dyn Any + 'a) {
+        C::to_any(lookup)
+    }
+
+    fn from_any(lookup: &mut dyn Any) -> Option<&mut Lookup<Self>> {
+        C::from_any(lookup)
+    }
+}
