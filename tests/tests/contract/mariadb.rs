@@ -1,0 +1,80 @@
+use diesel::{
+    IntoSql, MysqlConnection, QueryResult, RunQueryDsl,
+    connection::LoadConnection,
+    dsl::sql,
+    mysql::Mysql,
+    sql_types::{BigInt, Integer},
+};
+use everpool_tests::MariaDb;
+
+use crate::database::{Database, Server};
+
+impl Database for MariaDb {
+    type Driver = MysqlConnection;
+
+    const NAME: &str = "MariaDB";
+
+    fn start() -> Self {
+        let server = MariaDb::start().expect("these tests need MariaDB");
+        server
+            .sql("CREATE TABLE t (i int) ENGINE = InnoDB")
+            .unwrap();
+        server
+    }
+
+    fn url(&self) -> String {
+        MariaDb::url(self)
+    }
+
+    fn number<C: LoadConnection<Backend = Mysql>>(
+        connection: &mut C,
+        expression: &str,
+    ) -> QueryResult<i64> {
+        diesel::select(sql::<BigInt>(expression)).get_result(connection)
+    }
+
+    fn cacheable<C: LoadConnection<Backend = Mysql>>(connection: &mut C) -> QueryResult<i32> {
+        diesel::select(1.into_sql::<Integer>()).get_result(connection)
+    }
+
+    fn committed_rows(&self) -> i64 {
+        self.sql("SELECT count(*) FROM t").unwrap().parse().unwrap()
+    }
+}
+
+impl Server for MariaDb {
+    const REFUSED: &[&str] = &["Can't connect to server on '127.0.0.1'"];
+    const UNKNOWN_DATABASE: &str = "nowhere";
+
+    fn end_sessions(&self) {
+        assert_ne!(self.kill_sessions().unwrap(), 0, "there was none to end");
+    }
+
+    fn stop(&mut self) {
+        MariaDb::stop(self).unwrap();
+    }
+
+    fn start_again(&mut self) {
+        MariaDb::start_again(self).unwrap();
+    }
+
+    fn kill(&mut self) {
+        MariaDb::kill(self).unwrap();
+    }
+
+    fn freeze(&self) {
+        MariaDb::freeze(self).unwrap();
+    }
+
+    fn thaw(&self) {
+        MariaDb::thaw(self).unwrap();
+    }
+
+    fn url_to_nowhere(&self, password: &str) -> String {
+        let url = self
+            .url()
+            .replace("everpool@", &format!("everpool:{password}@"));
+        url.replace("/everpool", "/nowhere")
+            .replace("//nowhere", "//everpool")
+    }
+}

@@ -1,0 +1,140 @@
+//! Servers that are away, for a moment or for longer.
+
+use std::{thread, time::Duration};
+
+use everpool_diesel::{CheckoutError, EngineOptions, create_engine};
+
+use crate::database::{Server, fill, on_each_server, until};
+
+#[test]
+fn pre_ping_replaces_a_connection_that_died_in_the_pool() {
+    on_each_server!(case);
+
+    fn case<D: Server>() {
+        let mut server = D::start();
+        let engine = server.engine(EngineOptions::builder().pool_pre_ping(true));
+        fill::<D>(&engine, 3);
+        server.stop();
+        server.start_again();
+        assert_eq!(D::one(&mut engine.connect().unwrap()), Ok(1));
+
+        fill::<D>(&engine, 3);
+        server.kill();
+        server.start_again();
+        assert_eq!(D::one(&mut engine.connect().unwrap()), Ok(1));
+
+        fill::<D>(&engine, 3);
+        server.end_sessions();
+        assert_eq!(D::one(&mut engine.connect().unwrap()), Ok(1));
+    }
+}
+
+#[test]
+fn a_server_that_was_killed_is_a_disconnect_and_the_next_statement_meets_the_new_one() {
+    on_each_server!(case);
+
+    fn case<D: Server>() {
+        let mut server = D::start();
+        let engine = server.default_engine();
+        let mut connection = engine.connect().unwrap();
+        assert_eq!(D::one(&mut connection), Ok(1));
+        server.kill();
+        server.start_again();
+
+        D::one(&mut connection).unwrap_err();
+        assert!(connection.invalidated());
+        assert_eq!(D::one(&mut connection), Ok(1));
+    }
+}
+
+#[test]
+fn callers_wait_through_a_restart() {
+    on_each_server!(case);
+
+    fn case<D: Server>() {
+        let mut server = D::start();
+        let engine = server.default_engine();
+        fill::<D>(&engine, 2);
+        server.stop();
+        engine.dispose();
+
+        thread::scope(|scope| {
+            let waiting: Vec<_> = (0..3)
+                .map(|_| scope.spawn(|| D::one(&mut engine.connect().unwrap())))
+                .collect();
+            until("three callers wait", || engine.status().waiting == 3);
+            server.start_again();
+            for caller in waiting {
+                assert_eq!(caller.join().unwrap(), Ok(1));
+            }
+        });
+    }
+}
+
+#[test]
+fn after_the_grace_callers_are_told_the_real_error_and_recovery_is_noticed() {
+    on_each_server!(case);
+
+    fn case<D: Server>() {
+        let mut server = D::start();
+        let grace = Duration::from_millis(50);
+        let engine = server.engine(EngineOptions::builder().pool_outage_grace(grace));
+        server.stop();
+
+        for _ in 0..2 {
+            let told = engine.connect().unwrap_err();
+            assert!(matches!(told, CheckoutError::Outage(_)), "{told:?}");
+            let told = told.to_string();
+            assert!(
+                D::REFUSED.iter().any(|words| told.contains(words)),
+                "{told}"
+            );
+        }
+
+        server.start_again();
+        until("the engine lends again", || engine.connect().is_ok());
+    }
+}
+
+#[test]
+fn what_trying_again_cannot_mend_is_told_at_once_and_without_the_password() {
+    on_each_server!(case);
+
+    fn case<D: Server>() {
+        let server = D::start();
+        let url = server.url_to_nowhere("s3cret-Pw");
+        let engine = create_engine::<D::Driver>(&url, EngineOptions::default()).unwrap();
+
+        let told = engine.connect().unwrap_err();
+        assert!(matches!(told, CheckoutError::Connect(_)), "{told:?}");
+        let told = format!("{told} {told:?} {engine:?}");
+        assert!(told.contains(D::UNKNOWN_DATABASE), "{told}");
+        assert!(!told.contains("s3cret-Pw"), "{told}");
+    }
+}
+
+#[test]
+fn a_frozen_server_costs_callers_their_pool_timeout_and_is_back_when_it_thaws() {
+    on_each_server!(case);
+
+    fn case<D: Server>() {
+        let server = D::start();
+        let options = EngineOptions::builder().pool_timeout(Duration::from_millis(300));
+        let engine = server.engine(options);
+        let mut held = None;
+        until("a first connection", || {
+            held = engine.connect().ok();
+            held.is_some()
+        });
+        server.freeze();
+
+        let told = engine.connect().unwrap_err();
+        assert!(matches!(told, CheckoutError::TimedOut(_)), "{told:?}");
+        server.thaw();
+        until("the engine lends again", || {
+            engine
+                .connect()
+                .is_ok_and(|mut lent| D::one(&mut lent) == Ok(1))
+        });
+    }
+}

@@ -1,0 +1,78 @@
+use diesel::{
+    IntoSql, PgConnection, QueryResult, RunQueryDsl,
+    connection::LoadConnection,
+    dsl::sql,
+    pg::Pg,
+    sql_types::{BigInt, Integer},
+};
+use everpool_tests::PostgreSql;
+
+use crate::database::{Database, Server};
+
+impl Database for PostgreSql {
+    type Driver = PgConnection;
+
+    const NAME: &str = "PostgreSQL";
+
+    fn start() -> Self {
+        let server = PostgreSql::start().expect("these tests need PostgreSQL");
+        server.psql("CREATE TABLE t (i int)").unwrap();
+        server
+    }
+
+    fn url(&self) -> String {
+        PostgreSql::url(self)
+    }
+
+    fn number<C: LoadConnection<Backend = Pg>>(connection: &mut C, of: &str) -> QueryResult<i64> {
+        diesel::select(sql::<BigInt>(&format!("CAST({of} AS bigint)"))).get_result(connection)
+    }
+
+    fn cacheable<C: LoadConnection<Backend = Pg>>(connection: &mut C) -> QueryResult<i32> {
+        diesel::select(1.into_sql::<Integer>()).get_result(connection)
+    }
+
+    fn committed_rows(&self) -> i64 {
+        let rows = self.psql("SELECT count(*) FROM t").unwrap();
+        rows.trim().parse().unwrap()
+    }
+}
+
+impl Server for PostgreSql {
+    const REFUSED: &[&str] = &["No such file or directory", "Connection refused"];
+    const UNKNOWN_DATABASE: &str = "database \"nowhere\" does not exist";
+
+    fn end_sessions(&self) {
+        let end = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
+                   WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        let answers = self.psql(end).unwrap();
+        assert!(
+            !answers.is_empty() && !answers.contains('f'),
+            "not all ended: {answers}"
+        );
+    }
+
+    fn stop(&mut self) {
+        PostgreSql::stop(self).unwrap();
+    }
+
+    fn start_again(&mut self) {
+        PostgreSql::start_again(self).unwrap();
+    }
+
+    fn kill(&mut self) {
+        PostgreSql::kill(self).unwrap();
+    }
+
+    fn freeze(&self) {
+        PostgreSql::freeze(self).unwrap();
+    }
+
+    fn thaw(&self) {
+        PostgreSql::thaw(self).unwrap();
+    }
+
+    fn url_to_nowhere(&self, password: &str) -> String {
+        self.url().replace("/postgres?", "/nowhere?") + "&password=" + password
+    }
+}
