@@ -76,8 +76,9 @@ impl<M: ManageConnection> Pool<M> {
     #[track_caller]
     pub fn get_timeout(&self, timeout: Duration) -> Result<PooledConnection<M>, Error> {
         let began = self.config().is_watched.then(Instant::now);
-        // Without time for a test by others, it is up to the caller.
-        let at_once = timeout.is_zero().then(|| self.tested()).flatten();
+        // Without a test, or time for one by others, the caller needs nobody.
+        let needs_nobody = timeout.is_zero() || !self.test_on_check_out();
+        let at_once = if needs_nobody { self.tested() } else { None };
         let lease = match at_once {
             Some(lease) => Ok(lease),
             None => self.everpool().checkout_timeout(timeout),
