@@ -100,7 +100,7 @@ impl<M: ManageConnection> Builder<M> {
         self.with(|config| config.connection_timeout = connection_timeout)
     }
 
-    /// Who is told the errors of connects, customizers and tests, in the pool's background;
+    /// Who is told the errors of connects, customizers and tests, in the thread that met them;
     /// [`LoggingErrorHandler`](crate::LoggingErrorHandler).
     #[must_use]
     pub fn error_handler(self, error_handler: Box<dyn HandleError<M::Error>>) -> Self {

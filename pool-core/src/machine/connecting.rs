@@ -46,7 +46,6 @@ impl<C, E: Clone> Machine<C, E> {
         }
         self.tally.connect_errors += 1;
         self.last_connect_error = Some((error.clone(), now));
-        self.wake_expectant();
         match fault {
             ConnectFault::Permanent => {
                 self.outage = None;
@@ -119,6 +118,7 @@ impl<C, E: Clone> Machine<C, E> {
         if suffered {
             outage.wanted(now);
         }
+        self.wake_expectant();
         self.refresh();
         while self.waiters.waiting() > 0
             && let Some(refusal) = self.hopeless(now)

@@ -121,14 +121,16 @@ impl<C, E: Clone> Machine<C, E> {
 
     /// When the next connection will be too old, if that is to be noticed at once.
     fn next_expiry(&mut self, now: Time) -> Time {
+        if !self.options.renew_at_rest {
+            return Time::NEVER;
+        }
         let ages = self.slots.iter_mut().map(|slot| slot.expires);
         let next = ages.filter(|expires| *expires > now).min();
-        let renews = self.options.renew_at_rest;
-        next.filter(|_| renews).unwrap_or(Time::NEVER)
+        next.unwrap_or(Time::NEVER)
     }
 
     /// Whether as many connections are open as `min_idle` asks for, or never will be, because the
-    /// pool was closed. If not, `waker` is woken when that may have changed.
+    /// pool was closed. If not, `waker` is woken when it is to ask again.
     ///
     /// Whoever waits for this suffers an outage as much as a caller of `checkout` does.
     pub fn is_stocked(&mut self, waker: &mut Option<Waker>, now: Time) -> bool {
@@ -146,7 +148,7 @@ impl<C, E: Clone> Machine<C, E> {
         false
     }
 
-    /// Said whenever a connect has ended, well or not: who still waits for more asks again.
+    /// Said when a connection was opened, or could not be: who still waits for more asks again.
     pub(super) fn wake_expectant(&mut self) {
         let expectant = self.expectant.drain(..);
         self.actions.extend(expectant.map(Action::Wake));

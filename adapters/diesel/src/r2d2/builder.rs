@@ -87,7 +87,7 @@ impl<M: ManageConnection> Builder<M> {
         Self(self.0.connection_timeout(connection_timeout))
     }
 
-    /// Who is told the errors of connects, customizers and pings, in the pool's background;
+    /// Who is told the errors of connects, customizers and pings, in the thread that met them;
     /// [`LoggingErrorHandler`](super::LoggingErrorHandler).
     #[must_use]
     pub fn error_handler(self, error_handler: Box<dyn HandleError<M::Error>>) -> Self {
