@@ -121,8 +121,13 @@ impl<M: ManageConnection> Pool<M> {
             if !self.test_on_check_out() {
                 return Some(lease);
             }
+            // Until the manager has answered, in case it panics.
+            lease.is_lost = true;
             match connector.test(&mut lease) {
-                Ok(()) => return Some(lease),
+                Ok(()) => {
+                    lease.is_lost = false;
+                    return Some(lease);
+                }
                 Err(failure) => {
                     connector.release(&mut lease);
                     lease.invalidate(failure.fault);

@@ -9,7 +9,7 @@ use std::{
 
 use everpool_r2d2::{Pool, PooledConnection};
 
-use crate::scripted::{Manager, listened_to, until};
+use crate::scripted::{Failed, Manager, listened_to, until};
 
 #[test]
 fn the_connection_that_came_back_last_is_lent_first() {
@@ -88,32 +88,48 @@ fn without_the_test_nothing_is_asked_of_a_connection() {
     assert_eq!(pool.get().unwrap().number, 1);
 }
 
+/// Panics over a connection that is not 0.
+struct Panics;
+
+impl everpool_r2d2::ManageConnection for Panics {
+    type Connection = u32;
+    type Error = Failed;
+
+    fn connect(&self) -> Result<u32, Failed> {
+        Ok(0)
+    }
+    fn is_valid(&self, conn: &mut u32) -> Result<(), Failed> {
+        assert_ne!(*conn, 2, "as the test says");
+        Ok(())
+    }
+    fn has_broken(&self, conn: &mut u32) -> bool {
+        assert_ne!(*conn, 1, "as the test says");
+        false
+    }
+}
+
 #[test]
 fn a_manager_that_panics_on_return_costs_its_connection_only() {
-    struct Panics;
-    impl everpool_r2d2::ManageConnection for Panics {
-        type Connection = u32;
-        type Error = crate::scripted::Failed;
-        fn connect(&self) -> Result<u32, Self::Error> {
-            Ok(0)
-        }
-        fn is_valid(&self, _: &mut u32) -> Result<(), Self::Error> {
-            Ok(())
-        }
-        fn has_broken(&self, conn: &mut u32) -> bool {
-            assert_eq!(*conn, 0, "as the test says");
-            false
-        }
-    }
     let pool = Pool::builder().max_size(1).build(Panics).unwrap();
     *pool.get().unwrap() = 1;
     assert_eq!(*pool.get().unwrap(), 0);
     let unwound = catch_unwind(AssertUnwindSafe(|| {
-        *pool.get().unwrap() = 1;
-        let _connection = pool.get_timeout(Duration::from_secs(20)).unwrap();
+        let mut connection = pool.get().unwrap();
+        *connection = 1;
         panic!("as the test says");
     }));
     assert!(unwound.is_err());
+    assert_eq!(*pool.get().unwrap(), 0);
+}
+
+#[test]
+fn a_manager_that_panics_in_a_test_costs_its_connection_only() {
+    let pool = Pool::builder().max_size(1).build(Panics).unwrap();
+    *pool.get().unwrap() = 2;
+    assert_eq!(*pool.get().unwrap(), 0, "another one is opened");
+    *pool.get().unwrap() = 2;
+    let unwound = catch_unwind(AssertUnwindSafe(|| pool.try_get().is_some()));
+    assert!(unwound.is_err(), "the caller makes the test");
     assert_eq!(*pool.get().unwrap(), 0);
 }
 
