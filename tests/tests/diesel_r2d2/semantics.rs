@@ -17,10 +17,12 @@ use diesel::{
     sql_types::{Integer, Text},
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
-use everpool_diesel::Fault;
-use everpool_diesel::r2d2::{
-    ConnectionManager, CustomizeConnection, Error, HandleError, ManageConnection, Pool, PoolError,
-    PooledConnection, R2D2Connection, TestCustomizer,
+use everpool_diesel::{
+    Fault,
+    r2d2::{
+        ConnectionManager, CustomizeConnection, Error, HandleError, ManageConnection, Pool,
+        PoolError, PooledConnection, R2D2Connection, TestCustomizer,
+    },
 };
 
 use crate::support::{Counts, Sqlite, in_memory};
