@@ -234,7 +234,7 @@ fn what_autocommit_wrote_no_rollback_undoes() {
 fn postgresql_has_the_level_that_was_asked_for_and_its_own_again() {
     let server = PostgreSql::start().expect("this needs PostgreSQL");
     let one = EngineOptions::builder().pool_size(1).max_overflow(0);
-    let engine: Engine<PgConnection> = create_engine(&server.url(), one.build().unwrap()).unwrap();
+    let engine: Engine<PgConnection> = create_engine(server.url(), one.build().unwrap()).unwrap();
     let mut connection = engine.connect().unwrap();
     assert_eq!(
         connection.isolation_level(),
@@ -277,7 +277,7 @@ fn a_server_that_takes_no_writes_is_lost_if_the_options_say_so() {
     for is_disconnect in [true, false] {
         let options = EngineOptions::builder().read_only_is_disconnect(is_disconnect);
         let engine: Engine<PgConnection> =
-            create_engine(&server.url(), options.build().unwrap()).unwrap();
+            create_engine(server.url(), options.build().unwrap()).unwrap();
         let mut connection = engine.connect().unwrap();
         connection.batch_execute(became_read_only).unwrap();
         connection

@@ -14,7 +14,7 @@ fn start() -> (PostgreSql, Engine<PgConnection>) {
     let server = PostgreSql::start().expect("this needs PostgreSQL");
     server.psql("CREATE TABLE t (x int)").unwrap();
     let one = EngineOptions::builder().pool_size(1).max_overflow(0);
-    let engine = create_engine(&server.url(), one.build().unwrap()).unwrap();
+    let engine = create_engine(server.url(), one.build().unwrap()).unwrap();
     (server, engine)
 }
 

@@ -258,24 +258,29 @@ fn managers_written_for_r2d2_fit() {
     assert_eq!(*Pool::new(Plain).unwrap().get().unwrap(), "no database");
 }
 
-/// A connection of the app's own.
-#[derive(diesel::MultiConnection)]
-enum Either {
-    Postgres(diesel::PgConnection),
-    Sqlite(SqliteConnection),
+mod either {
+    /// A connection of the app's own. Where Diesel has its feature `r2d2`, its derive calls that
+    /// trait's methods, and ours must not be in sight.
+    #[derive(diesel::MultiConnection)]
+    pub(crate) enum Either {
+        Postgres(diesel::PgConnection),
+        Sqlite(diesel::SqliteConnection),
+    }
 }
+
+use either::Either;
 
 impl R2D2Connection for Either {
     fn ping(&mut self) -> QueryResult<()> {
         match self {
-            Self::Postgres(connection) => connection.ping(),
-            Self::Sqlite(connection) => connection.ping(),
+            Self::Postgres(connection) => R2D2Connection::ping(connection),
+            Self::Sqlite(connection) => R2D2Connection::ping(connection),
         }
     }
     fn is_broken(&mut self) -> bool {
         match self {
-            Self::Postgres(connection) => connection.is_broken(),
-            Self::Sqlite(connection) => connection.is_broken(),
+            Self::Postgres(connection) => R2D2Connection::is_broken(connection),
+            Self::Sqlite(connection) => R2D2Connection::is_broken(connection),
         }
     }
     fn fault_of(_: &result::Error) -> Fault {

@@ -45,7 +45,7 @@ pub(crate) const CONNECTION_LOST: &str = "this connection is gone";
 impl Script {
     /// An engine whose connections go to this script.
     pub(crate) fn engine(&self, options: EngineOptionsBuilder) -> Engine<Scripted> {
-        create_engine(&self.url(), options.build().unwrap()).unwrap()
+        create_engine(self.url(), options.build().unwrap()).unwrap()
     }
 
     /// A URL that leads here.
