@@ -162,7 +162,12 @@ impl<K: Connector> Connection<K> {
         let abandoned = std::mem::take(&mut self.busy);
         let current = self.current.as_ref();
         let is_lost = current.is_some_and(|current| abandoned || current.observer.is_lost());
-        is_lost && self.invalidate()
+        is_lost && self.give_up()
+    }
+
+    #[cold]
+    fn give_up(&mut self) -> bool {
+        self.invalidate()
     }
 
     /// Lets the connection go as one that is not to be lent again. Does not block. True if there was

@@ -64,6 +64,7 @@ where
 }
 
 /// How many levels are open; `None` if Diesel has lost count.
+#[inline]
 pub(crate) fn depth<C>(connection: &mut C) -> Option<u32>
 where
     C: Connection<TransactionManager = AnsiTransactionManager>,

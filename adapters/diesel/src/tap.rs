@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use diesel::connection::{DynInstrumentation, Instrumentation, InstrumentationEvent};
+use diesel::connection::{
+    DynInstrumentation, Instrumentation, InstrumentationEvent, get_default_instrumentation,
+};
 
 use crate::{driver::Driver, seen::Seen, watch::Watch};
 
@@ -8,6 +10,10 @@ use crate::{driver::Driver, seen::Seen, watch::Watch};
 /// while this crate asks the connection something that the program did not.
 pub(crate) struct Tap {
     user: DynInstrumentation,
+    /// There is a user's instrumentation, or a reader.
+    is_heard: bool,
+    /// Somebody wants to know of what goes well, too: as `is_heard`, or a listener of the engine's.
+    is_told: bool,
     /// The engine's.
     watch: Arc<Watch>,
     /// The program has put its own here, so it goes when the program returns the connection.
@@ -17,15 +23,24 @@ pub(crate) struct Tap {
 }
 
 impl Tap {
-    /// Called on a new connection.
-    pub(crate) fn install_first<C: Driver>(connection: &mut C, watch: &Arc<Watch>) {
-        connection.set_instrumentation(Self {
-            user: DynInstrumentation::default_instrumentation(),
+    /// With what the program has set for all connections, if anything.
+    fn by_default(seen: Seen, watch: &Arc<Watch>) -> Self {
+        let user = get_default_instrumentation();
+        let is_heard = user.is_some() || seen.reader.is_some();
+        Self {
+            is_heard,
+            is_told: is_heard || watch.is_watching(),
+            user: user.map_or_else(DynInstrumentation::none, Into::into),
             watch: Arc::clone(watch),
             replaced: false,
             muted: false,
-            seen: Seen::nothing_yet::<C>(),
-        });
+            seen,
+        }
+    }
+
+    /// Called on a new connection.
+    pub(crate) fn install_first<C: Driver>(connection: &mut C, watch: &Arc<Watch>) {
+        connection.set_instrumentation(Self::by_default(Seen::nothing_yet::<C>(), watch));
     }
 
     /// The tap of a connection, unless the program put something else in its place.
@@ -41,6 +56,8 @@ impl Tap {
         let seen = Self::take_seen(connection);
         connection.set_instrumentation(Self {
             user,
+            is_heard: true,
+            is_told: true,
             watch: Arc::clone(watch),
             replaced: true,
             muted: false,
@@ -54,13 +71,7 @@ impl Tap {
             return tap.is_watched_by(watch);
         }
         let seen = Self::take_seen(connection);
-        connection.set_instrumentation(Self {
-            user: DynInstrumentation::default_instrumentation(),
-            watch: Arc::clone(watch),
-            replaced: false,
-            muted: false,
-            seen,
-        });
+        connection.set_instrumentation(Self::by_default(seen, watch));
     }
 
     fn take_seen<C: Driver>(connection: &mut C) -> Seen {
@@ -70,11 +81,12 @@ impl Tap {
         }
     }
 
-    /// An option engine has listeners of its own.
+    /// An option engine has listeners of its own, and there may be some now where there were none.
     pub(crate) fn is_watched_by(&mut self, watch: &Arc<Watch>) {
         if !Arc::ptr_eq(&self.watch, watch) {
             self.watch = Arc::clone(watch);
         }
+        self.is_told = self.is_heard || watch.is_watching();
     }
 
     #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -94,10 +106,25 @@ impl Tap {
 }
 
 impl Instrumentation for Tap {
+    #[inline]
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        let went_wrong = matches!(
+            event,
+            InstrumentationEvent::FinishQuery { error: Some(_), .. }
+        );
+        if self.is_told || went_wrong {
+            self.pass_on(event);
+        }
+    }
+}
+
+impl Tap {
+    #[cold]
+    #[inline(never)]
+    fn pass_on(&mut self, event: InstrumentationEvent<'_>) {
         if !self.muted {
             self.seen.take_note(&event);
-            self.watch.look(&event);
+            self.watch.tell(&event);
             self.user.on_connection_event(event);
         }
     }

@@ -41,16 +41,14 @@ impl Watch {
         }
     }
 
-    /// Almost always nobody listens.
+    /// Whether anybody listens. Almost always nobody does.
     #[inline]
-    pub(crate) fn look(&self, event: &InstrumentationEvent<'_>) {
-        if self.board.is_heard() || self.journal.is_read() {
-            self.tell(event);
-        }
+    pub(crate) fn is_watching(&self) -> bool {
+        self.board.is_heard() || self.journal.is_read()
     }
 
-    #[cold]
-    fn tell(&self, event: &InstrumentationEvent<'_>) {
+    /// Tells who listens.
+    pub(crate) fn tell(&self, event: &InstrumentationEvent<'_>) {
         match event {
             InstrumentationEvent::StartQuery { query, .. } => {
                 self.journal.statement(query, PARAMETERS);

@@ -30,6 +30,7 @@ impl<C: Driver> Connection<C> {
     }
 
     /// Takes note of what the program did with the driver's connection.
+    #[cold]
     pub(super) fn look_back(&mut self) {
         self.is_lent_out = false;
         let Some(connection) = self.inner.current() else {

@@ -51,6 +51,8 @@ pub struct Connection<C: Driver> {
     omits_begin: bool,
     /// Whom its statements are told to.
     watch: Arc<Watch>,
+    /// As far as the connection has been told, somebody listens.
+    is_watched: bool,
     /// The program has had the driver's connection, and nobody has looked what became of it.
     is_lent_out: bool,
     /// What the program set for the prepared statements, on whatever connection.
@@ -69,6 +71,7 @@ impl<C: Driver> Connection<C> {
             engine,
             depth: 0,
             scope: 0,
+            is_watched: false,
             is_lent_out: false,
             cache_size: None,
             spare: Nowhere::default(),
@@ -132,15 +135,22 @@ impl<C: Driver> Connection<C> {
     }
 
     /// Takes note of a connection that was lost.
+    #[inline(always)]
     fn settle(&mut self) {
         if self.is_lent_out {
             self.look_back();
         }
         if self.inner.settle() {
-            status::set_lost(&mut self.spare, self.depth);
+            self.lost();
         }
     }
 
+    #[cold]
+    fn lost(&mut self) {
+        status::set_lost(&mut self.spare, self.depth);
+    }
+
+    #[inline(always)]
     fn see_depth(&mut self) {
         self.settle();
         let known = match self.inner.settled() {
@@ -151,14 +161,17 @@ impl<C: Driver> Connection<C> {
         self.depth = known.unwrap_or(self.depth.max(1));
     }
 
+    #[inline(always)]
     fn depth(&mut self) -> u32 {
         self.see_depth();
         self.depth
     }
 
     /// An option engine, and a Connection with a token, have others watch than the pool.
+    #[cold]
     fn be_watched(&mut self) {
         let Self { inner, watch, .. } = self;
+        self.is_watched = watch.is_watching();
         if let Some(tap) = inner.settled().and_then(Tap::of) {
             tap.is_watched_by(watch);
         }
@@ -166,17 +179,26 @@ impl<C: Driver> Connection<C> {
 
     /// There is a connection for a statement, and nothing stands in its way. Blocks if one must be
     /// taken.
+    #[inline(always)]
     fn prepare(&mut self) -> QueryResult<u32> {
         let depth = self.depth();
         if depth < self.scope {
             return Err(scope_is_over());
         }
         if depth == 0 && self.inner.settled().is_none() {
-            let timeout = self.inner.pool().timeout();
-            self.checkout(timeout)
-                .map_err(|error| not_sent(error.into()))?;
+            self.reconnect()?;
+        }
+        if self.is_watched != self.watch.is_watching() {
+            self.be_watched();
         }
         Ok(depth)
+    }
+
+    #[cold]
+    fn reconnect(&mut self) -> QueryResult<()> {
+        let timeout = self.inner.pool().timeout();
+        self.checkout(timeout)
+            .map_err(|error| not_sent(error.into()))
     }
 
     pub(crate) fn tell(&self, event: Event<'_>) {
