@@ -51,6 +51,7 @@ fn known(connection: &mut dyn Any) -> Option<&mut dyn Known> {
     None
 }
 
+#[cfg(any(feature = "postgres", feature = "sqlite", feature = "mysql"))]
 fn as_known<C: Driver>(connection: &mut dyn Any) -> Option<&mut dyn Known> {
     let known = connection.downcast_mut::<C>();
     known.map(|known| known as _)
