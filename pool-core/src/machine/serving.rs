@@ -101,11 +101,10 @@ impl<C, E: Clone> Machine<C, E> {
     }
 
     /// As `try_checkout`, but a connection that is due for a ping is lent without: the caller asks it
-    /// for a sign of life, and says `invalidated` if there is none. Who waits has one that is being
-    /// pinged, and none of those is taken.
+    /// for a sign of life, and says `invalidated` if there is none. Nobody is overtaken: while one is
+    /// at rest, each who waits has another that is being pinged.
     pub fn try_checkout_untested(&mut self, borrower: Borrower, now: Time) -> Option<Entry<C>> {
-        let is_any_unattended = self.waiters.waiting() > self.pinging.callers();
-        if self.is_suspended || self.is_closed || is_any_unattended {
+        if self.is_suspended || self.is_closed {
             return None;
         }
         let entry = self.next_idle(now)?;

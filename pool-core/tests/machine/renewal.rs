@@ -107,3 +107,14 @@ fn what_was_in_use_for_long_has_not_rested_meanwhile() {
     tick(&mut pool, at(40_000));
     assert_eq!(closed_for(&mut pool, at(40_000)), (1, Cause::Idle));
 }
+
+#[test]
+fn a_tick_is_asked_for_when_a_new_connection_will_be_too_old() {
+    let mut pool = renewing(|options| (options.min_idle, options.recycle) = (0, Some(REST)));
+    let ticket = queued(&mut pool, Time::START);
+    let (permit, _) = to_connect(&mut pool);
+    while tick_asked(&mut pool).is_some() {}
+    pool.connected(permit, 1, Time::START);
+    let _out = handed(&mut pool, &ticket);
+    assert_eq!(tick_asked(&mut pool), Some(at(10_000)));
+}
