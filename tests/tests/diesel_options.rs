@@ -14,7 +14,7 @@ use diesel::{
 };
 use everpool_diesel::{
     CheckoutError, Connection, DriverError, Engine, EngineError, EngineOptions, ExecutionOptions,
-    Session, create_engine, isolation::IsolationLevel,
+    PoolOptions, Session, create_engine, create_pool_from_url, isolation::IsolationLevel,
 };
 use everpool_tests::PostgreSql;
 
@@ -441,4 +441,21 @@ fn options_of_an_option_engine_come_on_top() {
     };
     assert_eq!(all(&engine), ["a=1", "b=1"]);
     assert_eq!(all(&option), ["a=1", "b=2"]);
+}
+
+#[test]
+fn a_pool_can_be_had_without_an_engine() {
+    let script = Script::default();
+    let options: PoolOptions =
+        serde_json::from_str(r#"{"pool_size": 1, "pre_ping": true}"#).unwrap();
+    let pool = create_pool_from_url::<Scripted>(script.url(), options).unwrap();
+    for _ in 0..2 {
+        sql_query("one")
+            .execute(&mut *pool.checkout().unwrap())
+            .unwrap();
+    }
+    assert_eq!(
+        script.heard(),
+        ["1 connect", "1 one", "1 SELECT 1", "1 one"]
+    );
 }

@@ -11,7 +11,7 @@ use everpool_core::{
     blocking::{Lease, Pool},
 };
 use everpool_engine::{
-    Backend, EngineOptions, ExecutionOptions, Url, UrlError, echo_pool,
+    Backend, EngineOptions, ExecutionOptions, PoolOptions, Url, UrlError, echo_pool,
     events::Event,
     isolation::{Characteristics, CharacteristicsError, IsolationLevel},
 };
@@ -101,6 +101,32 @@ pub fn create_engine<C: Driver>(
         options
     };
     Engine::new(url, &options)
+}
+
+/// A pool for the database at `url`, without an engine. Never connects. Does not block.
+///
+/// # Errors
+///
+/// Those of [`create_engine`].
+#[cfg_attr(
+    feature = "sqlite",
+    doc = r#"
+```
+# use diesel::SqliteConnection;
+# use everpool_diesel::{EngineOptions, create_pool_from_url};
+let options = EngineOptions::builder().pool_size(3).build()?;
+let pool = create_pool_from_url::<SqliteConnection>("sqlite:///app.db", options)?;
+assert_eq!(pool.status().size, 3);
+# Ok::<(), Box<dyn std::error::Error>>(())
+```
+"#
+)]
+pub fn create_pool_from_url<C: Driver>(
+    url: impl TryInto<Url, Error: Into<EngineError>>,
+    options: impl Into<PoolOptions>,
+) -> Result<Pool<Connector<C>>, EngineError> {
+    let options: PoolOptions = options.into();
+    create_engine(url, options.into()).map(|engine| engine.pool().clone())
 }
 
 impl<C: Driver> Engine<C> {

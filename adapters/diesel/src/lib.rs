@@ -57,7 +57,9 @@ pub use classify::category;
 pub use connection::Connection;
 pub use connector::{Connector, DriverError};
 pub use driver::{Driver, TransactionStatus};
-pub use engine::{CheckoutError, Engine, EngineError, RawConnection, create_engine};
+pub use engine::{
+    CheckoutError, Engine, EngineError, RawConnection, create_engine, create_pool_from_url,
+};
 pub use hooks::EngineEvents;
 pub use session::{Session, SessionError};
 pub use transaction::Transaction;
