@@ -395,6 +395,7 @@ fn a_handler_is_asked_about_connects() {
     let engine = script.engine(EngineOptions::builder());
     engine.events().handle_error(|context| {
         assert!(context.is_connect());
+        assert!(!context.is_disconnect(), "trying again would not help");
         assert!(matches!(context.original(), DriverError::Connect(_)));
         Ok(Some(Box::new(io::Error::other("ask the operator"))))
     });
@@ -425,6 +426,45 @@ fn a_listener_of_an_option_engine_is_told_before_those_of_its_engine() {
     );
     send(&mut engine.connect().unwrap(), "one").unwrap();
     assert_eq!(*told.lock().unwrap(), ["engine"]);
+}
+
+#[test]
+fn a_listener_that_comes_later_hears_of_connections_that_are_out() {
+    let script = Script::default();
+    let engine = script.engine(EngineOptions::builder());
+    let mut connection = engine.connect().unwrap();
+    send(&mut connection, "one").unwrap();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = Arc::clone(&told);
+    engine.events().before_cursor_execute(move |statement| {
+        tell.lock().unwrap().push(statement.to_string());
+    });
+    send(&mut connection, "two").unwrap();
+    let told = told.lock().unwrap();
+    assert!(told.len() == 1 && told[0].starts_with("two"), "{told:?}");
+}
+
+#[test]
+fn a_handler_is_asked_about_whatever_fails() {
+    let script = Script::default();
+    let engine = script.engine(EngineOptions::builder());
+    engine.events().handle_error(|context| {
+        let instead = format!("told of {:?}", context.statement().unwrap());
+        Ok(Some(io::Error::other(instead).into()))
+    });
+    let mut connection = engine.connect().unwrap();
+    script.fails_once("level?", "no");
+    let told = connection.isolation_level().unwrap_err().to_string();
+    assert_eq!(told, "told of \"PRAGMA read_uncommitted\"");
+
+    // What never reached the database is told too.
+    let engine = create_engine::<SqliteConnection>("sqlite://", EngineOptions::default()).unwrap();
+    engine.events().handle_error(|context| {
+        assert!(!context.is_disconnect());
+        Ok(Some(Box::new(Error::NotFound)))
+    });
+    let failed = engine.connect().unwrap().batch_execute("\0");
+    assert_eq!(failed, Err(Error::NotFound));
 }
 
 #[test]

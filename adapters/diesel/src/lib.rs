@@ -40,6 +40,7 @@ mod hooks;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod nowhere;
+pub mod pool;
 #[cfg(feature = "postgres")]
 mod postgres;
 pub mod r2d2;
