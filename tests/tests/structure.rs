@@ -46,7 +46,9 @@ fn the_core_without_features_has_no_dependency() {
 
 #[test]
 fn every_test_that_parity_names_exists() {
-    let problems = parity_problems(&document("PARITY.md"), &tests_of_the_workspace());
+    let (text, tests) = (document("PARITY.md"), tests_of_the_workspace());
+    let mut problems = parity_problems(&text, &tests);
+    problems.extend(lesson_problems(&text, &tests));
     assert!(problems.is_empty(), "PARITY.md:\n{}", problems.join("\n"));
 }
 
@@ -245,6 +247,19 @@ fn parity_problems(text: &str, tests: &BTreeSet<String>) -> Vec<String> {
         problems.push("no row under | number | verdict | test |".to_owned());
     }
     problems
+}
+
+fn lesson_problems(text: &str, tests: &BTreeSet<String>) -> Vec<String> {
+    let rows = rows(text, "| issue | lesson | test |");
+    let checked = rows.iter().filter_map(|row| {
+        let names = cells(row).pop().unwrap_or_default();
+        let problem = names_exist(names, tests).err()?;
+        Some(format!("{row}: {problem}"))
+    });
+    let none = rows
+        .is_empty()
+        .then(|| "no row under | issue | lesson | test |".to_owned());
+    checked.chain(none).collect()
 }
 
 /// The number of the row, or the last of its range.
