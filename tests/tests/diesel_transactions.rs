@@ -11,7 +11,7 @@ use diesel::{
     result::Error,
     sql_query,
 };
-use everpool_diesel::{Connection, Engine, EngineOptions, PoolClass, create_engine};
+use everpool_diesel::{Connection, Engine, EngineOptions, PoolClass, Session, create_engine};
 
 use scripted::{CONNECTION_LOST, SERVER_LOST, Script, Scripted};
 
@@ -562,4 +562,25 @@ fn with_a_null_pool_a_disconnect_is_the_same() {
     transaction.rollback().unwrap();
     send(&mut connection, "two").unwrap();
     assert_eq!(script.heard().last().unwrap(), "2 two");
+}
+
+#[test]
+fn a_session_is_told_of_as_any_connection_and_once() {
+    let (_script, engine) = start();
+    let told = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&told);
+    engine
+        .events()
+        .engine_connect(move || *count.lock().unwrap() += 1);
+    let mut session = Session::begin(&engine).unwrap();
+    assert_eq!(*told.lock().unwrap(), 0);
+    for _ in 0..2 {
+        sql_query("one").execute(&mut session).unwrap();
+        session.commit().unwrap();
+    }
+    assert_eq!(*told.lock().unwrap(), 1);
+    let mut connection = engine.connect().unwrap();
+    connection.invalidate();
+    send(&mut connection, "one").unwrap();
+    assert_eq!(*told.lock().unwrap(), 2);
 }

@@ -214,7 +214,6 @@ impl<C: Driver> Engine<C> {
     pub fn connect(&self) -> Result<Connection<C>, CheckoutError> {
         let mut connection = Connection::unconnected(self.clone());
         connection.checkout(self.pool_timeout())?;
-        self.watch.board.tell(Event::EngineConnect);
         Ok(connection)
     }
 

@@ -51,6 +51,8 @@ pub struct Connection<C: Driver> {
     omits_begin: bool,
     /// Whom its statements are told to.
     watch: Arc<Watch>,
+    /// It has taken a connection before.
+    was_connected: bool,
     /// As far as the connection has been told, somebody listens.
     is_watched: bool,
     /// The program has had the driver's connection, and nobody has looked what became of it.
@@ -71,6 +73,7 @@ impl<C: Driver> Connection<C> {
             engine,
             depth: 0,
             scope: 0,
+            was_connected: false,
             is_watched: false,
             is_lent_out: false,
             cache_size: None,
@@ -84,6 +87,9 @@ impl<C: Driver> Connection<C> {
             self.inner.checkout(timeout)?;
             self.set_cache_size();
             self.characterize()?;
+            if !std::mem::replace(&mut self.was_connected, true) {
+                self.tell(Event::EngineConnect);
+            }
         }
         Ok(())
     }
