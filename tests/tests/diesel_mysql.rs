@@ -589,3 +589,20 @@ fn two_phase_transactions_are_those_of_xa() {
     other.commit_prepared(&prepared[0]).unwrap();
     assert_eq!(number(&mut other, "COUNT(*) FROM t"), Ok(3));
 }
+
+#[test]
+fn a_two_phase_transaction_whose_end_the_server_refuses_costs_the_connection() {
+    let server = start();
+    let engine = engine(&server);
+    let mut connection = engine.connect().unwrap();
+    for commits in [true, false] {
+        let before = id(&mut connection);
+        let mut transaction = connection.begin_twophase("a").unwrap();
+        transaction.batch_execute("XA END 'a'").unwrap();
+        match commits {
+            true => transaction.commit().unwrap_err(),
+            false => transaction.rollback().unwrap_err(),
+        };
+        assert_ne!(id(&mut connection), before);
+    }
+}

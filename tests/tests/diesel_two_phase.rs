@@ -113,6 +113,60 @@ fn a_prepare_that_fails_is_told_as_it_is_and_everything_rolled_back() {
     assert_eq!(rows(&mut connection), 0);
 }
 
+/// PostgreSQL itself answers PREPARE TRANSACTION and COMMIT by a rollback then, and by no error.
+#[test]
+fn a_transaction_in_which_a_statement_failed_is_neither_prepared_nor_committed() {
+    let (_server, engine) = start();
+    let mut connection = engine.connect().unwrap();
+    for is_prepared in [true, false] {
+        let mut transaction = connection.begin_twophase(None).unwrap();
+        insert(&mut transaction, 1);
+        transaction.batch_execute("SELECT 1/0").unwrap_err();
+        let prepared = match is_prepared {
+            true => transaction.prepare(),
+            false => Ok(()),
+        };
+        let committed = prepared.and_then(|()| transaction.commit());
+        let refused = committed.unwrap_err().to_string();
+        assert!(refused.contains("rolled back instead"), "{refused}");
+        assert!(!connection.in_transaction() && !connection.invalidated());
+        assert_eq!(connection.recover_twophase().unwrap(), []);
+        assert_eq!(rows(&mut connection), 0);
+    }
+}
+
+#[test]
+fn what_could_not_be_prepared_is_not_committed_as_if_it_were() {
+    let (_server, engine) = start();
+    let mut connection = engine.connect().unwrap();
+    for loses_connection in [false, true] {
+        let mut transaction = connection.begin_twophase(None).unwrap();
+        insert(&mut transaction, 1);
+        if loses_connection {
+            transaction.invalidate();
+        } else {
+            transaction.batch_execute("SELECT 1/0").unwrap_err();
+        }
+        transaction.prepare().unwrap_err();
+        let refused = transaction.commit().unwrap_err();
+        assert!(matches!(refused, Error::NotInTransaction), "{refused}");
+        assert_eq!(rows(&mut connection), 0);
+    }
+}
+
+#[test]
+fn a_commit_on_a_lost_connection_is_an_error_and_leaves_nothing_to_be_rolled_back() {
+    let (_server, engine) = start();
+    let mut connection = engine.connect().unwrap();
+    let mut transaction = connection.begin_twophase(None).unwrap();
+    insert(&mut transaction, 1);
+    transaction.invalidate();
+    let pending = transaction.commit().unwrap_err().to_string();
+    assert!(pending.starts_with("can't reconnect"), "{pending}");
+    assert!(!connection.in_transaction());
+    assert_eq!(rows(&mut connection), 0);
+}
+
 #[test]
 fn nothing_runs_in_a_transaction_that_is_prepared() {
     let (_server, engine) = start();
@@ -145,6 +199,18 @@ fn a_two_phase_transaction_on_a_lost_connection_is_rolled_back_without_a_word() 
     );
     transaction.rollback().unwrap();
     assert_eq!(rows(&mut connection), 0);
+}
+
+#[test]
+fn what_was_prepared_is_rolled_back_on_another_connection_if_its_own_was_lost() {
+    let (_server, engine) = start();
+    let mut connection = engine.connect().unwrap();
+    let mut transaction = connection.begin_twophase(None).unwrap();
+    insert(&mut transaction, 1);
+    transaction.prepare().unwrap();
+    transaction.invalidate();
+    transaction.rollback().unwrap();
+    assert_eq!(connection.recover_twophase().unwrap(), []);
 }
 
 #[test]

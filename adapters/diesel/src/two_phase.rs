@@ -6,11 +6,18 @@ use std::{
 
 use diesel::{QueryResult, result::Error};
 use everpool_engine::{
+    Backend,
     events::Event,
     twophase::{Phase, Xid},
 };
+use everpool_session::blocking::{Standing, Transactional};
 
-use crate::{connection::Connection, driver::Driver, error::bad_option, status};
+use crate::{
+    connection::Connection,
+    driver::Driver,
+    error::{bad_option, rolled_back},
+    status,
+};
 
 /// A two-phase transaction on a [`Connection`]: first prepared, then committed, by this connection or
 /// any other that knows its identifier. Rolled back if it is dropped.
@@ -111,11 +118,13 @@ impl<C: Driver> TwoPhase<'_, C> {
     ///
     /// # Errors
     ///
-    /// The driver's; then it is rolled back.
+    /// The driver's; then it is rolled back. So it is if a statement had failed and the server would
+    /// answer by a rollback and no error. [`Error::NotInTransaction`] if it was ended before.
     pub fn prepare(&mut self) -> QueryResult<()> {
-        let xid = self.xid.to_string();
-        self.connection.tell(Event::PrepareTwophase(&xid));
-        let prepared = self.connection.send_all(self.xid.prepare());
+        if self.is_ended() {
+            return Err(Error::NotInTransaction);
+        }
+        let prepared = self.end_first_phase();
         if prepared.is_ok() {
             self.phase = Phase::Prepared;
             status::set_depth(self.connection, 0);
@@ -125,13 +134,32 @@ impl<C: Driver> TwoPhase<'_, C> {
         prepared
     }
 
+    fn end_first_phase(&mut self) -> QueryResult<()> {
+        if self.is_aborted() {
+            return Err(rolled_back());
+        }
+        let xid = self.xid.to_string();
+        self.connection.tell(Event::PrepareTwophase(&xid));
+        self.connection.send_all(self.xid.prepare())
+    }
+
     /// Commits it; in one phase, if it was not prepared. Blocks.
     ///
     /// # Errors
     ///
-    /// The driver's. If the connection was lost, a transaction that was prepared may still be so.
+    /// The driver's. If the connection was lost, a transaction that was prepared may still be so. If a
+    /// statement had failed and the server would answer by a rollback and no error, it is rolled back,
+    /// and that is the error. [`Error::NotInTransaction`] if it was ended before, by a
+    /// [`prepare`](Self::prepare) that failed or past this.
     pub fn commit(mut self) -> QueryResult<()> {
+        let is_ended = self.is_ended();
         self.leave();
+        if is_ended {
+            return Err(Error::NotInTransaction);
+        }
+        if self.is_aborted() {
+            return self.undo().and_then(|()| Err(rolled_back()));
+        }
         let xid = self.xid.to_string();
         let is_prepared = self.phase == Phase::Prepared;
         self.connection
@@ -140,7 +168,8 @@ impl<C: Driver> TwoPhase<'_, C> {
         self.ended(committed)
     }
 
-    /// Undoes it. Blocks. If the connection was lost there is nothing to undo, unless it was prepared.
+    /// Undoes it. Blocks. If the connection was lost there is nothing to undo, unless it was prepared:
+    /// then another connection is taken for it. Nor is there if it was ended before.
     ///
     /// # Errors
     ///
@@ -150,11 +179,16 @@ impl<C: Driver> TwoPhase<'_, C> {
     }
 
     fn roll_back(&mut self) -> QueryResult<()> {
+        let is_ended = self.is_ended();
         self.leave();
-        if self.connection.invalidated() {
-            status::set_depth(self.connection, 0);
-            return Ok(());
+        let is_lost = self.phase == Phase::Begun && self.connection.invalidated();
+        match is_ended || is_lost {
+            true => self.ended(Ok(())),
+            false => self.undo(),
         }
+    }
+
+    fn undo(&mut self) -> QueryResult<()> {
         let xid = self.xid.to_string();
         let is_prepared = self.phase == Phase::Prepared;
         self.connection
@@ -163,9 +197,23 @@ impl<C: Driver> TwoPhase<'_, C> {
         self.ended(rolled_back)
     }
 
-    /// Without a word of what goes wrong; then the connection is given up.
+    /// Nothing is left to end: it was rolled back, or the program has ended it past this.
+    fn is_ended(&mut self) -> bool {
+        self.is_over || (self.phase == Phase::Begun && self.connection.levels() == 0)
+    }
+
+    fn is_aborted(&mut self) -> bool {
+        self.connection.standing() == Standing::Aborted
+    }
+
+    /// Without a word of what goes wrong; then the connection is given up. One that is lost is not
+    /// replaced for this.
     fn abandon(&mut self) {
-        let rolled_back = catch_unwind(AssertUnwindSafe(|| self.roll_back()));
+        let rolled_back = catch_unwind(AssertUnwindSafe(|| match self.connection.invalidated() {
+            true => self.ended(Ok(())),
+            false => self.roll_back(),
+        }));
+        self.leave();
         if !matches!(rolled_back, Ok(Ok(()))) {
             self.connection.invalidate();
             status::set_depth(self.connection, 0);
@@ -173,9 +221,11 @@ impl<C: Driver> TwoPhase<'_, C> {
     }
 
     fn ended(&mut self, outcome: QueryResult<()>) -> QueryResult<()> {
-        if !self.connection.invalidated() {
-            status::set_depth(self.connection, 0);
+        // After an error in XA it is not known what the session still takes.
+        if outcome.is_err() && C::BACKEND == Backend::Mysql {
+            self.connection.invalidate();
         }
+        status::set_depth(self.connection, 0);
         outcome
     }
 
