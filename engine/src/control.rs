@@ -11,8 +11,12 @@ use crate::events::Event;
 /// assert!(matches!(control::event("BEGIN ISOLATION LEVEL SERIALIZABLE"), Some(Event::Begin)));
 /// assert!(matches!(control::event("SAVEPOINT one"), Some(Event::Savepoint("one"))));
 /// assert!(control::event("SELECT 'COMMIT'").is_none());
+/// assert!(control::event("BEGIN TRANSACTION; DELETE FROM t; COMMIT").is_none());
 /// ```
 pub fn event(statement: &str) -> Option<Event<'_>> {
+    if statement.contains(';') {
+        return None;
+    }
     let (verb, rest) = statement.split_once(' ').unwrap_or((statement, ""));
     match verb {
         "BEGIN" => Some(Event::Begin),

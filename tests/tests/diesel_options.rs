@@ -217,6 +217,19 @@ fn in_autocommit_no_transaction_is_sent_and_all_have_their_states() {
 }
 
 #[test]
+fn in_autocommit_several_statements_in_one_text_are_sent_whatever_the_first_one_is() {
+    let script = Script::default();
+    let engine = script.engine(EngineOptions::builder().isolation_level("AUTOCOMMIT"));
+    let mut connection = engine.connect().unwrap();
+    let migration = "BEGIN TRANSACTION; CREATE TABLE t (x); COMMIT";
+    connection.batch_execute(migration).unwrap();
+    assert_eq!(
+        script.heard(),
+        ["1 connect".to_owned(), format!("1 {migration}")]
+    );
+}
+
+#[test]
 fn what_autocommit_wrote_no_rollback_undoes() {
     let options = EngineOptions::builder().execution_options([("isolation_level", "AUTOCOMMIT")]);
     let engine = create_engine::<SqliteConnection>("sqlite://", options.build().unwrap()).unwrap();
