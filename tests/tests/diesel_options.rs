@@ -9,8 +9,8 @@ use std::{
 };
 
 use diesel::{
-    PgConnection, QueryResult, RunQueryDsl, SqliteConnection, connection::SimpleConnection,
-    result::Error, sql_query,
+    Connection as _, PgConnection, QueryResult, RunQueryDsl, SqliteConnection,
+    connection::SimpleConnection, result::Error, sql_query,
 };
 use everpool_diesel::{
     CheckoutError, Connection, DriverError, Engine, EngineError, EngineOptions, ExecutionOptions,
@@ -227,6 +227,51 @@ fn in_autocommit_several_statements_in_one_text_are_sent_whatever_the_first_one_
         script.heard(),
         ["1 connect".to_owned(), format!("1 {migration}")]
     );
+}
+
+#[test]
+fn in_autocommit_a_transaction_takes_another_connection_after_a_loss() {
+    let script = Script::default();
+    let engine = script.engine(EngineOptions::builder().isolation_level("AUTOCOMMIT"));
+    let mut connection = engine.connect().unwrap();
+    script.fails_once("one", SERVER_LOST);
+    send(&mut connection, "one").unwrap_err();
+    connection
+        .transaction(|connection| send(connection, "two"))
+        .unwrap();
+    assert_eq!(script.heard(), ["1 connect", "1 one", "2 connect", "2 two"]);
+}
+
+/// The option is lost with its connection, and BEGIN is sent again.
+#[test]
+fn a_transaction_after_the_loss_of_autocommit_is_one() {
+    let script = Script::default();
+    let engine = script.engine(EngineOptions::builder());
+    let mut connection = engine.connect().unwrap();
+    let autocommit = options([("isolation_level", "AUTOCOMMIT")]);
+    connection.execution_options(&autocommit).unwrap();
+    connection.invalidate();
+    script.heard();
+    connection
+        .transaction(|connection| send(connection, "one"))
+        .unwrap();
+    assert_eq!(
+        script.heard(),
+        ["2 connect", "2 BEGIN", "2 one", "2 COMMIT"]
+    );
+}
+
+#[test]
+fn in_autocommit_a_commit_after_a_loss_says_that_it_is_pending() {
+    let script = Script::default();
+    let engine = script.engine(EngineOptions::builder().isolation_level("AUTOCOMMIT"));
+    let mut connection = engine.connect().unwrap();
+    let mut transaction = connection.begin().unwrap();
+    script.fails_once("one", SERVER_LOST);
+    send(&mut transaction, "one").unwrap_err();
+    let pending = transaction.commit().unwrap_err().to_string();
+    assert!(pending.starts_with("can't reconnect"), "{pending}");
+    send(&mut connection, "two").unwrap();
 }
 
 #[test]

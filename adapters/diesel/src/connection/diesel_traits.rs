@@ -44,14 +44,18 @@ impl<C: Driver> SimpleConnection for Connection<C> {
         if undoes && !self.inner.is_connected() {
             return Ok(());
         }
-        if let Some(event) = control::event(query) {
-            self.watch.board.tell(event);
-            if self.omits_begin {
-                return Ok(());
-            }
+        let event = control::event(query);
+        if let Some(event) = event {
+            // First the connection: another one may have another isolation level.
+            self.prepare()?;
+            self.tell(event);
         }
+        let is_omitted = event.is_some() && self.omits_begin;
         let result = self.run(
-            |connection| connection.batch_execute(C::wording(query)),
+            |connection| match is_omitted {
+                true => Ok(()),
+                false => connection.batch_execute(C::wording(query)),
+            },
             || query.to_owned(),
         );
         if undoes && !self.inner.is_connected() {
