@@ -275,6 +275,26 @@ fn in_autocommit_a_commit_after_a_loss_says_that_it_is_pending() {
 }
 
 #[test]
+fn a_connections_level_is_taken_back_to_the_databases_where_the_engine_has_autocommit() {
+    let script = Script::default();
+    let engine = script.engine(EngineOptions::builder().isolation_level("AUTOCOMMIT"));
+    let mut connection = engine.connect().unwrap();
+    connection.execution_options(&uncommitted()).unwrap();
+    let level = connection.default_isolation_level().unwrap();
+    assert_eq!(level, IsolationLevel::Autocommit);
+    drop(connection);
+    assert_eq!(
+        script.heard(),
+        [
+            "1 connect",
+            "1 level?",
+            "1 PRAGMA read_uncommitted = 1",
+            "1 PRAGMA read_uncommitted = 0",
+        ]
+    );
+}
+
+#[test]
 fn what_autocommit_wrote_no_rollback_undoes() {
     let options = EngineOptions::builder().execution_options([("isolation_level", "AUTOCOMMIT")]);
     let engine = create_engine::<SqliteConnection>("sqlite://", options.build().unwrap()).unwrap();

@@ -61,9 +61,14 @@ impl<C: Driver> Connection<C> {
     ///
     /// The driver's.
     pub fn default_isolation_level(&mut self) -> QueryResult<IsolationLevel> {
-        if let Some(level) = self.engine.characteristics().isolation_level {
-            return Ok(level);
+        match self.engine.characteristics().isolation_level {
+            Some(level) => Ok(level),
+            None => self.databases_level(),
         }
+    }
+
+    /// The level of a connection that was told nothing.
+    fn databases_level(&mut self) -> QueryResult<IsolationLevel> {
         if let Some(level) = self.engine.default_level().get() {
             return Ok(*level);
         }
@@ -86,13 +91,16 @@ impl<C: Driver> Connection<C> {
     }
 
     fn send_characteristics(&mut self, asked: Characteristics) -> QueryResult<()> {
-        let changes_level = asked.isolation_level.is_some();
-        let level = match changes_level && asked.begin() == Begin::Sent {
-            true => self.default_isolation_level()?,
-            // Not looked at.
-            false => IsolationLevel::Serializable,
-        };
         let engine = *self.engine.characteristics();
+        let level = match (asked.isolation_level, engine.isolation_level) {
+            (Some(level), None | Some(IsolationLevel::Autocommit))
+                if level != IsolationLevel::Autocommit =>
+            {
+                self.databases_level()?
+            }
+            // Not looked at.
+            _ => IsolationLevel::Serializable,
+        };
         if let Some(statement) = asked.statement(C::BACKEND) {
             let undo = asked.undo(C::BACKEND, &engine, level);
             self.inner
