@@ -43,6 +43,32 @@ fn a_database_in_memory_keeps_its_data_whatever_pool_size_says() {
 }
 
 #[test]
+fn a_database_in_memory_keeps_its_data_when_another_file_is_none() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("notes.txt");
+    std::fs::write(&file, "no database, ".repeat(100)).unwrap();
+    let engine = create_engine::<SqliteConnection>("sqlite://", EngineOptions::default()).unwrap();
+    let mut connection = engine.connect().unwrap();
+    connection.batch_execute("CREATE TABLE t (i)").unwrap();
+    let attach = format!("ATTACH '{}' AS notes", file.display());
+    let reads = [attach.as_str(), "SELECT * FROM notes.sqlite_master"];
+    let mut refused = reads
+        .iter()
+        .filter_map(|sql| connection.batch_execute(sql).err());
+    assert_eq!(
+        refused.next().unwrap().to_string(),
+        "file is not a database"
+    );
+    assert_eq!(count(&mut connection), Ok(0));
+
+    let raw = connection.driver_connection().unwrap();
+    assert!(reads.iter().any(|sql| raw.batch_execute(sql).is_err()));
+    assert_eq!(count(&mut connection), Ok(0));
+    drop(connection);
+    assert_eq!(count(&mut engine.connect().unwrap()), Ok(0));
+}
+
+#[test]
 fn a_session_that_is_dropped_has_let_the_next_writer_in() {
     let directory = TempDir::new().unwrap();
     let engine = on_file(&directory, "app.db");

@@ -76,7 +76,8 @@ struct Shared<C: Driver> {
 /// An engine for the database at `url`, a text or a [`Url`]. Never connects: the first checkout does. Does not block.
 ///
 /// A SQLite database in memory lives and dies with its connection, so its engine has exactly one,
-/// whatever `pool_size` says, and users wait in line for it.
+/// whatever `pool_size` says, and users wait in line for it. No error counts as its loss, unless a
+/// handler of `handle_error` says so.
 ///
 /// `connect_args` go over the URL's arguments.
 ///
@@ -133,7 +134,10 @@ impl<C: Driver> Engine<C> {
     fn new(url: Url, options: &EngineOptions) -> Result<Self, EngineError> {
         let characteristics = permanent::<C>(options)?;
         let asked = Characteristics::of(options.execution_options(), C::BACKEND)?;
-        let hooks = Arc::new(Hooks::new(options.read_only_is_disconnect()));
+        let hooks = Arc::new(Hooks::new(
+            options.read_only_is_disconnect(),
+            url.is_memory(),
+        ));
         let watch = Arc::new(Watch::new(options));
         let connector = Connector::new(url.clone(), Arc::clone(&hooks), Arc::clone(&watch))
             .with_cache_size(options.query_cache_size());

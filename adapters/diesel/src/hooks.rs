@@ -25,14 +25,17 @@ pub(crate) struct Hooks<C> {
     do_connect: RwLock<Vec<Arc<DoConnect<C>>>>,
     handlers: Handlers<DriverError>,
     read_only_is_disconnect: bool,
+    is_memory: bool,
 }
 
 impl<C: Driver> Hooks<C> {
-    pub(crate) fn new(read_only_is_disconnect: bool) -> Self {
+    /// `is_memory`: the database dies with its connection.
+    pub(crate) fn new(read_only_is_disconnect: bool, is_memory: bool) -> Self {
         Self {
             do_connect: RwLock::default(),
             handlers: Handlers::default(),
             read_only_is_disconnect,
+            is_memory,
         }
     }
 
@@ -83,7 +86,7 @@ impl<C: Driver> Hooks<C> {
     pub(crate) fn judge(&self, error: Error, fault: Fault, sql: Option<&str>) -> (Error, Fault) {
         let fault = match self.read_only_is_disconnect && is_read_only::<C>(&error) {
             true => Fault::Server,
-            false => fault,
+            false => self.spared(fault),
         };
         let error = DriverError::Query(error);
         let handled = self.ask(&error, Origin::Execution(sql), fault);
@@ -93,13 +96,21 @@ impl<C: Driver> Hooks<C> {
         (told, handled.fault)
     }
 
+    /// No error of another file costs a database in memory, which has none.
+    pub(crate) fn spared(&self, fault: Fault) -> Fault {
+        match self.is_memory {
+            true => Fault::Statement,
+            false => fault,
+        }
+    }
+
     /// Whose fault the error of a ping or a reset is.
     pub(crate) fn judge_in_pool(&self, error: &DriverError, fault: Fault) -> Fault {
         let origin = match error {
             DriverError::Ping(_) => Origin::PrePing,
             _ => Origin::Execution(None),
         };
-        self.ask(error, origin, fault).fault
+        self.ask(error, origin, self.spared(fault)).fault
     }
 
     fn ask(&self, error: &DriverError, origin: Origin<'_>, fault: Fault) -> Handled {

@@ -36,7 +36,10 @@ impl<C: Driver> Connection<C> {
         let Some(connection) = self.inner.current() else {
             return;
         };
-        let fault = connector::fault_seen(connection);
+        let fault = self
+            .engine
+            .hooks()
+            .spared(connector::fault_seen(connection));
         if fault.is_disconnect()
             && let Ok((_, operation)) = self.inner.operate(0)
         {
