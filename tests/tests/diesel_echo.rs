@@ -82,6 +82,21 @@ fn with_echo_each_statement_is_written_with_its_engines_name_and_its_token() {
 }
 
 #[test]
+fn a_token_among_the_engines_options_is_on_every_line_unless_another_takes_its_place() {
+    let options = EngineOptions::builder()
+        .echo(true)
+        .execution_options([("logging_token", "batch")]);
+    let written = written(Level::INFO, options);
+    let token_of = |statement: &str| {
+        let line = written.lines().find(|line| line.contains(statement));
+        let token = line.unwrap().split_once("token=\"").unwrap().1;
+        token.split('"').next().unwrap().to_owned()
+    };
+    assert_eq!(token_of("SELECT ?"), "request-7", "{written}");
+    assert_eq!(token_of("SELECT 2"), "batch", "{written}");
+}
+
+#[test]
 fn without_echo_statements_are_for_those_who_read_details() {
     let written_at = |level| written(level, EngineOptions::builder());
     assert!(!written_at(Level::INFO).contains("SELECT"));

@@ -19,9 +19,11 @@ pub(crate) struct Watch {
 impl Watch {
     pub(crate) fn new(options: &EngineOptions) -> Self {
         let name = options.logging_name().map(str::to_owned);
+        let token = options.execution_options().logging_token();
+        let journal = Journal::new(options.echo(), name, options.hide_parameters());
         Self {
             board: Arc::default(),
-            journal: Journal::new(options.echo(), name, options.hide_parameters()),
+            journal: journal.with_token(token.map(str::to_owned)),
         }
     }
 
