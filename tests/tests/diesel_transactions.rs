@@ -3,7 +3,10 @@
 
 mod scripted;
 
-use std::sync::{Arc, Mutex};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex},
+};
 
 use diesel::{
     QueryResult, RunQueryDsl, SqliteConnection,
@@ -420,6 +423,32 @@ fn what_happens_is_told_before_it_is_done_in_this_order() {
         first,
         ["engine_connect", "begin", "before BEGIN", "after BEGIN: ok"]
     );
+}
+
+/// The program does not know what became of the transaction, so the connection is given up.
+#[test]
+fn a_listener_that_panics_costs_the_connection_whatever_it_was_told_of() {
+    for of in ["BEGIN", "SAVEPOINT", "COMMIT"] {
+        let (script, engine) = start();
+        let panics = || std::panic::resume_unwind(Box::new("the listener's own"));
+        match of {
+            "BEGIN" => drop(engine.events().begin(panics)),
+            "SAVEPOINT" => drop(engine.events().savepoint(move |_| panics())),
+            _ => drop(engine.events().commit(panics)),
+        }
+        let mut connection = engine.connect().unwrap();
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            let mut transaction = connection.begin()?;
+            transaction.begin_nested()?.commit()?;
+            transaction.commit()
+        }));
+        assert!(panicked.is_err(), "{of}");
+        assert!(connection.invalidated(), "{of}");
+        connection.rollback().unwrap();
+        script.heard();
+        send(&mut connection, "one").unwrap();
+        assert_eq!(script.heard(), ["2 connect", "2 one"], "{of}");
+    }
 }
 
 #[test]

@@ -9,7 +9,11 @@ mod postgres;
 mod sqlite;
 mod transactional;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use diesel::{QueryResult, connection::CacheSize};
 use everpool_core::Info;
@@ -207,8 +211,13 @@ impl<C: Driver> Connection<C> {
             .map_err(|error| not_sent(error.into()))
     }
 
-    pub(crate) fn tell(&self, event: Event<'_>) {
-        self.watch.board.tell(event);
+    /// A listener that panics leaves nobody who knows what becomes of the transaction.
+    pub(crate) fn tell(&mut self, event: Event<'_>) {
+        let told = catch_unwind(AssertUnwindSafe(|| self.watch.board.tell(event)));
+        if let Err(panic) = told {
+            self.invalidate();
+            resume_unwind(panic);
+        }
     }
 
     fn set_cache_size(&mut self) {
