@@ -159,14 +159,21 @@ impl<K: Connector> Connection<K> {
     /// True if there was one.
     #[inline]
     pub fn settle(&mut self) -> bool {
+        self.settle_after(|_| {})
+    }
+
+    /// As [`settle`](Self::settle); `last` takes from the lost connection what is to outlive it.
+    #[inline]
+    pub fn settle_after(&mut self, last: impl FnOnce(&mut K::Connection)) -> bool {
         let abandoned = std::mem::take(&mut self.busy);
         let current = self.current.as_ref();
         let is_lost = current.is_some_and(|current| abandoned || current.observer.is_lost());
-        is_lost && self.give_up()
+        is_lost && self.give_up(last)
     }
 
     #[cold]
-    fn give_up(&mut self) -> bool {
+    fn give_up(&mut self, last: impl FnOnce(&mut K::Connection)) -> bool {
+        self.settled().map(last);
         self.invalidate()
     }
 

@@ -10,7 +10,9 @@ use std::{
 
 use diesel::{
     QueryResult, RunQueryDsl, SqliteConnection,
-    connection::{AnsiTransactionManager, Connection as _, TransactionManager},
+    connection::{
+        AnsiTransactionManager, Connection as _, InstrumentationEvent, TransactionManager,
+    },
     result::Error,
     sql_query,
 };
@@ -612,4 +614,32 @@ fn a_session_is_told_of_as_any_connection_and_once() {
     connection.invalidate();
     send(&mut connection, "one").unwrap();
     assert_eq!(*told.lock().unwrap(), 2);
+}
+
+#[test]
+fn an_instrumentation_is_told_of_every_connection_that_its_owner_has() {
+    let (script, engine) = start();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = Arc::clone(&told);
+    let mut session = Session::begin(&engine).unwrap();
+    session.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        if let InstrumentationEvent::StartQuery { query, .. } = event {
+            tell.lock().unwrap().push(query.to_string());
+        }
+    });
+    sql_query("one").execute(&mut session).unwrap();
+    session.commit().unwrap();
+    send(&mut engine.connect().unwrap(), "another's").unwrap();
+    script.fails_once("two", SERVER_LOST);
+    sql_query("two").execute(&mut session).unwrap_err();
+    session.rollback().unwrap();
+    sql_query("three").execute(&mut session).unwrap();
+    session.commit().unwrap();
+    let told = told.lock().unwrap();
+    assert_eq!(
+        *told,
+        [
+            "BEGIN", "one", "COMMIT", "BEGIN", "two", "BEGIN", "three", "COMMIT"
+        ]
+    );
 }

@@ -17,6 +17,8 @@ use diesel::{
 pub(crate) struct Nowhere<B> {
     transactions: AnsiTransactionManager,
     instrumentation: DynInstrumentation,
+    /// The program's instrumentation waits here for the next connection.
+    is_instrumented: bool,
     #[cfg(feature = "postgres")]
     pub(crate) metadata: diesel::pg::PgMetadataCache,
     backend: PhantomData<fn() -> B>,
@@ -27,10 +29,23 @@ impl<B> Default for Nowhere<B> {
         Self {
             transactions: AnsiTransactionManager::default(),
             instrumentation: DynInstrumentation::none(),
+            is_instrumented: false,
             #[cfg(feature = "postgres")]
             metadata: diesel::pg::PgMetadataCache::new(),
             backend: PhantomData,
         }
+    }
+}
+
+impl<B> Nowhere<B> {
+    pub(crate) fn keep_instrumentation(&mut self, instrumentation: DynInstrumentation) {
+        self.instrumentation = instrumentation;
+        self.is_instrumented = true;
+    }
+
+    pub(crate) fn take_instrumentation(&mut self) -> Option<DynInstrumentation> {
+        let is_there = std::mem::take(&mut self.is_instrumented);
+        is_there.then(|| std::mem::replace(&mut self.instrumentation, DynInstrumentation::none()))
     }
 }
 
@@ -76,7 +91,7 @@ impl<B: Backend> Connection for Nowhere<B> {
     }
 
     fn set_instrumentation(&mut self, instrumentation: impl Instrumentation) {
-        self.instrumentation = instrumentation.into();
+        self.keep_instrumentation(instrumentation.into());
     }
 
     fn set_prepared_statement_cache_size(&mut self, _: CacheSize) {}

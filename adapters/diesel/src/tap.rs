@@ -100,6 +100,12 @@ impl Tap {
         Self::of(connection).map(|tap| &mut tap.seen)
     }
 
+    /// What the program has put here, for its next connection.
+    pub(crate) fn take_user(&mut self) -> Option<DynInstrumentation> {
+        self.replaced
+            .then(|| std::mem::replace(&mut self.user, DynInstrumentation::none()))
+    }
+
     pub(crate) fn user(&mut self) -> &mut dyn Instrumentation {
         &mut *self.user
     }

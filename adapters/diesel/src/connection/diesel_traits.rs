@@ -113,6 +113,7 @@ impl<C: Driver> diesel::Connection for Connection<C> {
         connection.instrumentation()
     }
 
+    /// For this connection and, after a loss, the next; not for whoever is lent it afterwards.
     fn set_instrumentation(&mut self, instrumentation: impl Instrumentation) {
         self.settle();
         match self.inner.settled() {

@@ -90,6 +90,7 @@ impl<C: Driver> Connection<C> {
         if self.inner.settled().is_none() {
             self.inner.checkout(timeout)?;
             self.set_cache_size();
+            self.instrument();
             self.characterize()?;
             if !std::mem::replace(&mut self.was_connected, true) {
                 self.tell(Event::EngineConnect);
@@ -108,6 +109,7 @@ impl<C: Driver> Connection<C> {
     /// rolled back before the next statement. Does not block.
     pub fn invalidate(&mut self) {
         self.see_depth();
+        self.keep_instrumentation();
         if self.inner.invalidate() {
             status::set_lost(&mut self.spare, self.depth);
         }
@@ -150,7 +152,8 @@ impl<C: Driver> Connection<C> {
         if self.is_lent_out {
             self.look_back();
         }
-        if self.inner.settle() {
+        let Self { inner, spare, .. } = self;
+        if inner.settle_after(|connection| keep_instrumentation(connection, spare)) {
             self.lost();
         }
     }
@@ -229,6 +232,23 @@ impl<C: Driver> Connection<C> {
         }
     }
 
+    /// What the program has set for its statements is for those on the next connection too.
+    fn instrument(&mut self) {
+        let Self { inner, spare, .. } = self;
+        if let Some(connection) = inner.settled()
+            && let Some(instrumentation) = spare.take_instrumentation()
+        {
+            Tap::install(connection, instrumentation, &self.watch);
+        }
+    }
+
+    pub(super) fn keep_instrumentation(&mut self) {
+        let Self { inner, spare, .. } = self;
+        if let Some(connection) = inner.settled() {
+            keep_instrumentation(connection, spare);
+        }
+    }
+
     /// Every statement but `load` passes here. `sql` is asked for its text if it fails.
     pub(crate) fn run<T>(
         &mut self,
@@ -252,6 +272,12 @@ impl<C: Driver> Connection<C> {
         };
         self.settle();
         result
+    }
+}
+
+fn keep_instrumentation<C: Driver>(connection: &mut C, spare: &mut Nowhere<C::Backend>) {
+    if let Some(instrumentation) = Tap::of(connection).and_then(Tap::take_user) {
+        spare.keep_instrumentation(instrumentation);
     }
 }
 

@@ -60,6 +60,7 @@ impl<C: Driver> Transactional for Connection<C> {
 
     fn release(&mut self) {
         self.end_transaction();
+        self.keep_instrumentation();
         self.inner.release();
         status::set_depth(&mut self.spare, 0);
         self.depth = 0;
