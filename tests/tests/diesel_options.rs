@@ -197,6 +197,32 @@ fn a_checkout_whose_level_cannot_be_set_gives_no_connection() {
     send(&mut engine.connect().unwrap(), "one").unwrap();
 }
 
+/// As with BEGIN: nothing was done yet.
+#[test]
+fn a_session_does_not_hear_of_a_connection_that_died_before_its_level_was_set() {
+    let script = Script::default();
+    let engine = script.engine(EngineOptions::builder());
+    let option = engine.execution_options(&uncommitted()).unwrap();
+    drop(option.connect().unwrap());
+    script.heard();
+    script.fails_once("PRAGMA read_uncommitted = 1", SERVER_LOST);
+    let mut session = Session::begin(&option).unwrap();
+    sql_query("one").execute(&mut session).unwrap();
+    session.commit().unwrap();
+    assert_eq!(
+        script.heard(),
+        [
+            "1 PRAGMA read_uncommitted = 1",
+            "2 connect",
+            "2 PRAGMA read_uncommitted = 1",
+            "2 BEGIN",
+            "2 one",
+            "2 COMMIT",
+            "2 PRAGMA read_uncommitted = 0",
+        ]
+    );
+}
+
 #[test]
 fn in_autocommit_no_transaction_is_sent_and_all_have_their_states() {
     let script = Script::default();

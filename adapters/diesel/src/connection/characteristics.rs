@@ -1,5 +1,7 @@
 //! Isolation levels, and what else its transactions begin with.
 
+use std::time::{Duration, Instant};
+
 use diesel::QueryResult;
 use everpool_core::HookError;
 use everpool_engine::{
@@ -13,6 +15,9 @@ use crate::{
     engine::CheckoutError,
     error::{bad_option, in_transaction},
 };
+
+/// One connection may have died while it rested, and one may meet the server as it goes down.
+const ATTEMPTS: u32 = 3;
 
 impl<C: Driver> Connection<C> {
     /// Options for this Connection, until it is dropped: `isolation_level`, `logging_token`, on
@@ -76,18 +81,33 @@ impl<C: Driver> Connection<C> {
         Ok(*self.engine.default_level().get_or_init(|| level))
     }
 
-    /// Gives a connection that was just taken what the engine's options ask for.
-    pub(super) fn characterize(&mut self) -> Result<(), CheckoutError> {
+    /// A connection that was just taken has what the engine gave it, and no more.
+    pub(super) fn forget_characteristics(&mut self) {
         self.characteristics = Characteristics::default();
         self.omits_begin = self.engine.characteristics().begin() == Begin::Omitted;
         self.be_watched();
-        let Some(asked) = self.engine.checkout_characteristics() else {
-            return Ok(());
-        };
-        self.send_characteristics(asked).map_err(|error| {
+    }
+
+    /// Takes a connection and gives it what the engine's execution options ask for. One that turns out
+    /// dead is replaced: nothing of the program's was sent on it.
+    pub(super) fn take_characterized(
+        &mut self,
+        asked: Characteristics,
+        timeout: Duration,
+    ) -> Result<(), CheckoutError> {
+        let began = Instant::now();
+        for attempt in 1.. {
+            self.take(timeout.saturating_sub(began.elapsed()))?;
+            let Err(error) = self.send_characteristics(asked) else {
+                break;
+            };
+            let is_lost = !self.inner.is_connected();
             self.invalidate();
-            CheckoutError::Hook(Box::new(error))
-        })
+            if !is_lost || attempt == ATTEMPTS || began.elapsed() >= timeout {
+                return Err(CheckoutError::Hook(Box::new(error)));
+            }
+        }
+        Ok(())
     }
 
     fn send_characteristics(&mut self, asked: Characteristics) -> QueryResult<()> {

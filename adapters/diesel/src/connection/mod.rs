@@ -87,15 +87,25 @@ impl<C: Driver> Connection<C> {
 
     pub(crate) fn checkout(&mut self, timeout: Duration) -> Result<(), CheckoutError> {
         self.settle();
-        if self.inner.settled().is_none() {
-            self.inner.checkout(timeout)?;
-            self.set_cache_size();
-            self.instrument();
-            self.characterize()?;
-            if !std::mem::replace(&mut self.was_connected, true) {
-                self.tell(Event::EngineConnect);
-            }
+        if self.inner.settled().is_some() {
+            return Ok(());
         }
+        match self.engine.checkout_characteristics() {
+            None => self.take(timeout)?,
+            Some(asked) => self.take_characterized(asked, timeout)?,
+        }
+        if !std::mem::replace(&mut self.was_connected, true) {
+            self.tell(Event::EngineConnect);
+        }
+        Ok(())
+    }
+
+    /// A connection from the pool, as the engine has set them up.
+    fn take(&mut self, timeout: Duration) -> Result<(), CheckoutError> {
+        self.inner.checkout(timeout)?;
+        self.set_cache_size();
+        self.instrument();
+        self.forget_characteristics();
         Ok(())
     }
 
@@ -242,7 +252,7 @@ impl<C: Driver> Connection<C> {
         }
     }
 
-    pub(super) fn keep_instrumentation(&mut self) {
+    fn keep_instrumentation(&mut self) {
         let Self { inner, spare, .. } = self;
         if let Some(connection) = inner.settled() {
             keep_instrumentation(connection, spare);
