@@ -572,6 +572,27 @@ fn a_handler_is_asked_about_whatever_fails() {
 }
 
 #[test]
+fn a_handler_of_an_option_engine_is_asked_about_statements_on_every_connection_of_the_pool() {
+    let script = Script::default();
+    let engine = script.engine(EngineOptions::builder());
+    let option = engine.execution_options(&uncommitted()).unwrap();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let ask = Arc::clone(&asked);
+    option.events().handle_error(move |context| {
+        let statement = context.statement().map(str::to_owned);
+        ask.lock().unwrap().push(statement.unwrap());
+        Ok(None)
+    });
+    script.fails_once("one", "no");
+    script.fails_once("two", "no");
+    let mut connection = engine.connect().unwrap();
+    send(&mut connection, "one").unwrap_err();
+    let raw = connection.driver_connection().unwrap();
+    raw.batch_execute("two").unwrap_err();
+    assert_eq!(*asked.lock().unwrap(), ["one"]);
+}
+
+#[test]
 fn options_of_an_option_engine_come_on_top() {
     let script = Script::default();
     let engine =

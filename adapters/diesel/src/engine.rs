@@ -281,7 +281,8 @@ assert_eq!(count, 1);
         self.watch.board.tell(Event::EngineDisposed);
     }
 
-    /// Registers listeners. Those of an option engine are not told of what happens on others.
+    /// Registers listeners. Those of an option engine are not told of what happens on others; but
+    /// `do_connect` and `handle_error` hold for the pool, on whichever engine they were registered.
     pub fn events(&self) -> EngineEvents<'_, C> {
         EngineEvents::new(&self.watch.board, &self.shared.hooks)
     }

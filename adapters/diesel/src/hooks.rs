@@ -158,10 +158,10 @@ impl<'a, C: Driver> EngineEvents<'a, C> {
         self
     }
 
-    /// Asked about each error of the driver: of a statement, a ping, a connect. It may say that the
+    /// Asked about each error of the driver: of a statement, a ping, a connect; not of what the program
+    /// does with [`driver_connection`](crate::Connection::driver_connection). It may say that the
     /// connection is lost, or that it is not, and give another error to be told. What it gives for a
-    /// failed ping is not told: the pool tells the driver's. Must not block; see
-    /// [`Handlers`].
+    /// failed ping is not told: the pool tells the driver's. Must not block; see [`Handlers`].
     pub fn handle_error<F>(&self, handler: F) -> &Self
     where
         F: Fn(&mut ErrorContext<'_, DriverError>) -> Answer + Send + Sync + 'static,
