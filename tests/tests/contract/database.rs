@@ -22,6 +22,9 @@ pub(crate) trait Database: Sized {
     /// Its name in a report.
     const NAME: &str;
 
+    /// Whether its engine keeps a returned connection for the next user, which a `NullPool` does not.
+    const KEEPS: bool = true;
+
     fn start() -> Self;
 
     fn url(&self) -> String;
@@ -47,9 +50,18 @@ pub(crate) trait Database: Sized {
         self.engine(EngineOptions::builder())
     }
 
-    /// An engine with one connection, so that the next user gets the last one's.
+    /// An engine with one connection, so that the next user gets the last one's, if it is kept.
     fn narrow_engine(&self) -> Engine<Self::Driver> {
-        self.engine(EngineOptions::builder().pool_size(1).max_overflow(0))
+        self.engine(Self::narrow())
+    }
+
+    fn narrow() -> EngineOptionsBuilder {
+        let options = EngineOptions::builder();
+        if Self::KEEPS {
+            options.pool_size(1).max_overflow(0)
+        } else {
+            options.pool_max_total(1)
+        }
     }
 
     fn one<C: LoadConnection<Backend = Backend<Self>>>(connection: &mut C) -> QueryResult<i64> {
@@ -80,13 +92,13 @@ pub(crate) trait Server: Database {
     const UNKNOWN_DATABASE: &str;
 }
 
-/// `n` connections that rest in the pool, each used once.
+/// `n` connections that rest in the pool, if it keeps them, each used once.
 pub(crate) fn fill<D: Database>(engine: &Engine<D::Driver>, n: usize) {
     let mut all: Vec<_> = (0..n).map(|_| engine.connect().unwrap()).collect();
     all.iter_mut()
         .for_each(|connection| assert_eq!(D::one(connection), Ok(1)));
     drop(all);
-    assert_eq!(engine.status().idle, n);
+    assert_eq!(engine.status().idle, if D::KEEPS { n } else { 0 });
 }
 
 /// As a program does that ends its transactions by `commit()` and `rollback()`.
@@ -112,7 +124,10 @@ macro_rules! on_each_server {
     ($case:ident) => {
         crate::database::on::<everpool_tests::PostgreSql>($case::<everpool_tests::PostgreSql>);
         crate::database::on::<everpool_tests::MariaDb>($case::<everpool_tests::MariaDb>);
-        crate::database::on::<crate::pgbouncer::Bounced>($case::<crate::pgbouncer::Bounced>);
+        crate::database::on::<crate::pgbouncer::QueuePooled>(
+            $case::<crate::pgbouncer::QueuePooled>,
+        );
+        crate::database::on::<crate::pgbouncer::NullPooled>($case::<crate::pgbouncer::NullPooled>);
     };
 }
 pub(crate) use on_each_server;

@@ -18,11 +18,11 @@ fn one_request_meets_the_dead_server_and_all_that_died_with_it_is_replaced() {
     fn case<D: Server>() {
         let server = D::start();
         let engine = server.default_engine();
+        let mut first = engine.connect().unwrap();
         fill::<D>(&engine, 4);
         let before = engine.status().generation;
         server.end_sessions();
 
-        let mut first = engine.connect().unwrap();
         D::one(&mut first).unwrap_err();
         assert!(first.invalidated());
         assert_ne!(engine.status().generation, before);

@@ -1,30 +1,29 @@
-use diesel::{
-    Connection as _, ConnectionError, PgConnection, QueryResult,
-    connection::{CacheSize, LoadConnection},
-    pg::Pg,
-};
-use everpool_diesel::{Engine, EngineOptionsBuilder, Url, create_engine};
+use diesel::{PgConnection, QueryResult, connection::LoadConnection, pg::Pg};
+use everpool_diesel::{Engine, EngineOptionsBuilder, PoolClass, create_engine};
 use everpool_tests::{PgBouncer, PostgreSql};
 
 use crate::database::{Database, Server};
 
 /// PostgreSQL behind a PgBouncer in transaction mode; what goes away is the PgBouncer.
-pub(crate) struct Bounced {
+/// The engine's own pool is a `QueuePool` if it `KEEPS` connections, and else a `NullPool`.
+pub(crate) struct Bounced<const KEEPS: bool> {
     bouncer: PgBouncer,
     server: PostgreSql,
 }
 
-/// A prepared statement stays on a server connection, which the next transaction need not get.
-fn connect_without_statement_cache(url: &mut Url) -> Result<Option<PgConnection>, ConnectionError> {
-    let mut connection = PgConnection::establish(&url.render_for_driver())?;
-    connection.set_prepared_statement_cache_size(CacheSize::Disabled);
-    Ok(Some(connection))
-}
+pub(crate) type QueuePooled = Bounced<true>;
+pub(crate) type NullPooled = Bounced<false>;
 
-impl Database for Bounced {
+impl<const KEEPS: bool> Database for Bounced<KEEPS> {
     type Driver = PgConnection;
 
-    const NAME: &str = "PostgreSQL behind PgBouncer";
+    const NAME: &str = if KEEPS {
+        "PostgreSQL behind PgBouncer"
+    } else {
+        "PostgreSQL behind PgBouncer, with a NullPool"
+    };
+
+    const KEEPS: bool = KEEPS;
 
     fn start() -> Self {
         let server = <PostgreSql as Database>::start();
@@ -37,9 +36,14 @@ impl Database for Bounced {
     }
 
     fn engine(&self, options: EngineOptionsBuilder) -> Engine<PgConnection> {
-        let engine = create_engine(self.url(), options.build().unwrap()).unwrap();
-        engine.events().do_connect(connect_without_statement_cache);
-        engine
+        // A prepared statement stays on a server connection, which the next transaction need not get.
+        let options = options.query_cache_size(0);
+        let options = if KEEPS {
+            options
+        } else {
+            options.poolclass(PoolClass::NullPool)
+        };
+        create_engine(self.url(), options.build().unwrap()).unwrap()
     }
 
     fn number<C: LoadConnection<Backend = Pg>>(connection: &mut C, of: &str) -> QueryResult<i64> {
@@ -55,7 +59,7 @@ impl Database for Bounced {
     }
 }
 
-impl Server for Bounced {
+impl<const KEEPS: bool> Server for Bounced<KEEPS> {
     const REFUSED: &[&str] = PostgreSql::REFUSED;
     const UNKNOWN_DATABASE: &str = "no such database: nowhere";
 
