@@ -150,6 +150,23 @@ impl<'a, C: Driver> EngineEvents<'a, C> {
     /// A connection is to be opened. The hook may change the URL, which is a fresh copy each time: a
     /// password that rotates, a host that moved. It may also open a connection itself, and return it.
     /// Called in the pool's background, so it may block, for at most the pool's connect timeout.
+    ///
+    /// ```
+    /// # #[cfg(feature = "postgres")] {
+    /// # fn password_of_this_hour() -> &'static str { "s3cret" }
+    /// use diesel::{ConnectionError, PgConnection};
+    /// use everpool_diesel::{EngineOptions, create_engine};
+    ///
+    /// let options = EngineOptions::default();
+    /// let engine = create_engine::<PgConnection>("postgresql://scott@localhost/shop", options)?;
+    /// engine.events().do_connect(|url| {
+    ///     let changed = url.clone().with_password(password_of_this_hour());
+    ///     *url = changed.map_err(|error| ConnectionError::InvalidConnectionUrl(error.to_string()))?;
+    ///     Ok(None) // None was opened here: the engine does it.
+    /// });
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn do_connect<F>(&self, hook: F) -> &Self
     where
         F: Fn(&mut Url) -> Result<Option<C>, ConnectionError> + Send + Sync + 'static,
@@ -160,8 +177,28 @@ impl<'a, C: Driver> EngineEvents<'a, C> {
 
     /// Asked about each error of the driver: of a statement, a ping, a connect; not of what the program
     /// does with [`driver_connection`](crate::Connection::driver_connection). It may say that the
-    /// connection is lost, or that it is not, and give another error to be told. What it gives for a
-    /// failed ping is not told: the pool tells the driver's. Must not block; see [`Handlers`].
+    /// connection is lost, or that it is not, and give another error to be told; `Ok(None)` leaves
+    /// what is told as it is. What it gives for a failed ping is not told: the pool tells the
+    /// driver's. Must not block; see [`Handlers`].
+    ///
+    /// ```
+    /// # #[cfg(feature = "sqlite")] {
+    /// use diesel::prelude::*;
+    /// use everpool_diesel::{EngineOptions, create_engine};
+    ///
+    /// let engine = create_engine::<SqliteConnection>("sqlite://", EngineOptions::default())?;
+    /// engine.events().handle_error(|context| {
+    ///     if context.original().to_string().contains("no such table") {
+    ///         context.set_disconnect(true);
+    ///     }
+    ///     Ok(None)
+    /// });
+    /// let mut connection = engine.connect()?;
+    /// diesel::sql_query("DELETE FROM nowhere").execute(&mut connection).unwrap_err();
+    /// assert!(connection.invalidated());
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn handle_error<F>(&self, handler: F) -> &Self
     where
         F: Fn(&mut ErrorContext<'_, DriverError>) -> Answer + Send + Sync + 'static,

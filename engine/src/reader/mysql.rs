@@ -38,6 +38,7 @@ const KEEPS: &[&str] = &[
     "ALTER",
     "DROP",
     "TRUNCATE",
+    "RENAME",
 ];
 
 pub(super) fn effect(text: &str) -> Effect {
