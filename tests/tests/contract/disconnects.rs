@@ -7,22 +7,30 @@ use diesel::{
 };
 use everpool_diesel::{Session, SessionError};
 
-use crate::database::{Server, begin, fill, on_each_server};
+use everpool_tests::{MariaDb, PostgreSql};
+
+use crate::{
+    database::{Server, begin, fill, on, on_each_server},
+    pgbouncer::QueuePooled,
+};
 
 const INSERT: &str = "INSERT INTO t VALUES (1)";
 
 #[test]
 fn one_request_meets_the_dead_server_and_all_that_died_with_it_is_replaced() {
-    on_each_server!(case);
+    // Not with a NullPool, in which none can die.
+    on::<PostgreSql>(case::<PostgreSql>);
+    on::<MariaDb>(case::<MariaDb>);
+    on::<QueuePooled>(case::<QueuePooled>);
 
     fn case<D: Server>() {
         let server = D::start();
         let engine = server.default_engine();
-        let mut first = engine.connect().unwrap();
         fill::<D>(&engine, 4);
         let before = engine.status().generation;
         server.end_sessions();
 
+        let mut first = engine.connect().unwrap();
         D::one(&mut first).unwrap_err();
         assert!(first.invalidated());
         assert_ne!(engine.status().generation, before);
