@@ -499,10 +499,22 @@ fn a_hook_may_open_the_connection_itself() {
     let name = other.url().trim_start_matches("sqlite:///").to_owned();
     engine
         .events()
-        .do_connect(move |_| Scripted::establish(&name).map(Some));
+        .do_connect(move |_| Ok(Some(Scripted::establish(&name)?)));
     send(&mut engine.connect().unwrap(), "one").unwrap();
     assert_eq!(script.heard(), [] as [&str; 0]);
     assert_eq!(other.heard(), ["1 connect", "1 one"]);
+}
+
+#[test]
+fn a_hook_that_opens_nothing_says_why() {
+    let (_script, engine) = start();
+    engine.events().do_connect(|asked| {
+        *asked = asked.clone().with_port(5432)?;
+        Ok(None)
+    });
+    let failed = engine.connect().unwrap_err().to_string();
+    assert!(failed.contains("sqlite"), "{failed}");
+    assert_eq!(engine.status().idle + engine.status().checked_out, 0);
 }
 
 #[test]

@@ -173,6 +173,7 @@ fn nothing_runs_in_a_transaction_that_is_prepared() {
     let mut connection = engine.connect().unwrap();
     let mut transaction = connection.begin_twophase(None).unwrap();
     transaction.prepare().unwrap();
+    transaction.prepare().unwrap();
     let refused = transaction
         .batch_execute("INSERT INTO t VALUES (1)")
         .unwrap_err();

@@ -5,7 +5,7 @@ use std::{
 };
 
 use diesel::{ConnectionError, result::Error};
-use everpool_core::{ConnectFault, Fault};
+use everpool_core::{BoxError, ConnectFault, Fault};
 use everpool_engine::{
     Url, events,
     handlers::{Answer, ErrorContext, Handled, Handlers, Origin},
@@ -18,7 +18,7 @@ use crate::{
     error::{replaced, unwrapped},
 };
 
-type DoConnect<C> = dyn Fn(&mut Url) -> Result<Option<C>, ConnectionError> + Send + Sync;
+type DoConnect<C> = dyn Fn(&mut Url) -> Result<Option<C>, BoxError> + Send + Sync;
 
 /// What the program has a say in: how connections are opened, and what errors mean.
 pub(crate) struct Hooks<C> {
@@ -45,7 +45,7 @@ impl<C: Driver> Hooks<C> {
             .map_err(|error| self.judge_connect(error))
     }
 
-    fn establish(&self, url: &Url) -> Result<C, ConnectionError> {
+    fn establish(&self, url: &Url) -> Result<C, DriverError> {
         let hooks = self
             .do_connect
             .read()
@@ -54,19 +54,19 @@ impl<C: Driver> Hooks<C> {
         // Fresh for each connection.
         let mut url = url.clone();
         for hook in hooks {
-            if let Some(connection) = hook(&mut url)? {
+            if let Some(connection) = hook(&mut url).map_err(of_a_hook)? {
                 return Ok(connection);
             }
         }
-        C::establish(&url.render_for_driver())
+        Ok(C::establish(&url.render_for_driver())?)
     }
 
-    fn judge_connect(&self, error: ConnectionError) -> DriverError {
-        let fault = C::connect_fault(&error);
-        let error = DriverError::Connect(error);
-        let assumed = match fault {
-            ConnectFault::Transient => Fault::Server,
-            ConnectFault::Permanent => Fault::Statement,
+    fn judge_connect(&self, error: DriverError) -> DriverError {
+        let assumed = match &error {
+            DriverError::Connect(error) if C::connect_fault(error) == ConnectFault::Transient => {
+                Fault::Server
+            }
+            _ => Fault::Statement,
         };
         let handled = self.ask(&error, Origin::Connect, assumed);
         let is_other = handled.fault.is_disconnect() != assumed.is_disconnect();
@@ -126,6 +126,17 @@ impl<C: Driver> Hooks<C> {
     }
 }
 
+/// Why a hook opened no connection. What Diesel did not say, waiting does not mend.
+fn of_a_hook(error: BoxError) -> DriverError {
+    match error.downcast::<ConnectionError>() {
+        Ok(error) => DriverError::Connect(*error),
+        Err(error) => DriverError::Handled {
+            error,
+            connect_fault: ConnectFault::Permanent,
+        },
+    }
+}
+
 impl<C> fmt::Debug for Hooks<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hooks").finish_non_exhaustive()
@@ -149,19 +160,20 @@ impl<'a, C: Driver> EngineEvents<'a, C> {
 
     /// A connection is to be opened. The hook may change the URL, which is a fresh copy each time: a
     /// password that rotates, a host that moved. It may also open a connection itself, and return it.
-    /// Called in the pool's background, so it may block, for at most the pool's connect timeout.
+    /// Called in the pool's background, so it may block, for at most the pool's connect timeout. If it
+    /// fails with a [`ConnectionError`], that counts as one of Diesel's own; with any other error, a
+    /// caller is told at once.
     ///
     /// ```
     /// # #[cfg(feature = "postgres")] {
     /// # fn password_of_this_hour() -> &'static str { "s3cret" }
-    /// use diesel::{ConnectionError, PgConnection};
+    /// use diesel::PgConnection;
     /// use everpool_diesel::{EngineOptions, create_engine};
     ///
     /// let options = EngineOptions::default();
     /// let engine = create_engine::<PgConnection>("postgresql://scott@localhost/shop", options)?;
     /// engine.events().do_connect(|url| {
-    ///     let changed = url.clone().with_password(password_of_this_hour());
-    ///     *url = changed.map_err(|error| ConnectionError::InvalidConnectionUrl(error.to_string()))?;
+    ///     *url = url.clone().with_password(password_of_this_hour())?;
     ///     Ok(None) // None was opened here: the engine does it.
     /// });
     /// # }
@@ -169,7 +181,7 @@ impl<'a, C: Driver> EngineEvents<'a, C> {
     /// ```
     pub fn do_connect<F>(&self, hook: F) -> &Self
     where
-        F: Fn(&mut Url) -> Result<Option<C>, ConnectionError> + Send + Sync + 'static,
+        F: Fn(&mut Url) -> Result<Option<C>, BoxError> + Send + Sync + 'static,
     {
         self.hooks.do_connect(Arc::new(hook));
         self

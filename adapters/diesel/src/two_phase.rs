@@ -121,6 +121,9 @@ impl<C: Driver> TwoPhase<'_, C> {
     /// The driver's; then it is rolled back. So it is if a statement had failed and the server would
     /// answer by a rollback and no error. [`Error::NotInTransaction`] if it was ended before.
     pub fn prepare(&mut self) -> QueryResult<()> {
+        if self.phase == Phase::Prepared {
+            return Ok(());
+        }
         if self.is_ended() {
             return Err(Error::NotInTransaction);
         }
