@@ -46,6 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for name in [
         "everpool",
         "everpool+pre_ping",
+        "everpool+pre_ping ping_after_idle=0",
         "everpool+session",
         "diesel::r2d2",
         "diesel::r2d2 test_on_check_out=false",
@@ -87,9 +88,13 @@ fn contender(name: &str, url: &str) -> Result<Request<'static>, Box<dyn Error>> 
     let options = EngineOptions::builder()
         .pool_size(THREADS as u32)
         .max_overflow(0)
-        .pool_pre_ping(name.ends_with("pre_ping"))
-        .build()?;
-    let engine = create_engine::<PgConnection>(url, options)?;
+        .pool_pre_ping(name.contains("pre_ping"));
+    // Whoever was just used is looked at, not pinged, unless this says otherwise.
+    let options = match name.ends_with("ping_after_idle=0") {
+        true => options.pool_ping_after_idle(Duration::ZERO),
+        false => options,
+    };
+    let engine = create_engine::<PgConnection>(url, options.build()?)?;
     Ok(if name.ends_with("session") {
         Box::new(move || {
             let mut session = Session::begin(&engine).map_err(text)?;

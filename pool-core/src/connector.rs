@@ -27,7 +27,8 @@ pub trait Connector: Send + Sync + 'static {
     /// Whether the connection is alive, as far as can be told without asking the server; `None` if
     /// nothing can be told. Called in place of [`ping`](Self::ping), on the thread that takes the
     /// connection: no I/O that blocks. It is enough for a connection that was used within the last
-    /// second; one that has rested for longer, and looks alive, is pinged all the same.
+    /// second; one that has rested for longer, and looks alive, is pinged all the same. With
+    /// `ping_after_idle`, whatever rested for longer than that is pinged.
     fn is_alive(&self, connection: &mut Self::Connection) -> Option<bool> {
         let _nothing_is_known_of_it = connection;
         None

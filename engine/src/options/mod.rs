@@ -91,7 +91,7 @@ const POOL_TIMEOUT: Duration = Duration::from_secs(30);
 /// |---|---|---|
 /// | `pool_max_total` | -1 | how many connections a `NullPool` may have open; -1 is any number |
 /// | `pool_recycle_jitter` | 10 | replace up to so many per cent earlier, not all at once |
-/// | `pool_ping_after_idle` | -1 | with `pool_pre_ping`, ask only what rested for longer; -1 is all |
+/// | `pool_ping_after_idle` | -1 | with `pool_pre_ping`, ask only what rested for longer; -1 is all, but for what was just used and can be looked at instead |
 /// | `pool_max_idle_time` | -1 | close what rests for longer; -1 is never |
 /// | `pool_min_idle` | 0 | connections opened ahead of demand |
 /// | `pool_keepalive` | -1 | ping what rests this often; -1 is never |

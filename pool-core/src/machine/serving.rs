@@ -14,12 +14,12 @@ const LOOK_SUFFICES: Duration = Duration::from_secs(1);
 
 impl<C, E: Clone> Machine<C, E> {
     /// In place of a ping: as far as can be seen without asking the server, the connection is alive. If
-    /// that is not enough, because it has rested for longer than a moment, the entry is given back, to
-    /// be pinged.
+    /// that is not enough, because it has rested for longer than a moment, or because the options say
+    /// after which rest to ping, the entry is given back, to be pinged.
     #[must_use = "an entry that is dropped is a slot that is lost"]
     pub fn looked_alive(&mut self, entry: Entry<C>, now: Time) -> Option<Entry<C>> {
         let heard = self.slots.at(entry.slot()).heard();
-        if now.since(heard) >= LOOK_SUFFICES {
+        if self.options.ping_after_idle.is_some() || now.since(heard) >= LOOK_SUFFICES {
             return Some(entry);
         }
         if self.pinging.end(entry.slot()) {

@@ -66,6 +66,21 @@ fn a_look_is_enough_for_a_moment_after_the_last_word() {
 }
 
 #[test]
+fn a_look_is_not_enough_where_the_options_say_when_to_ping() {
+    let mut pool = pool_of(|options| {
+        options.pre_ping = true;
+        options.ping_after_idle = Some(Duration::ZERO);
+    });
+    let entry = opened(&mut pool, 1, Time::START);
+    given_back(&mut pool, entry, Time::START);
+    let ticket = queued(&mut pool, at(1));
+    let entry = to_ping(&mut pool);
+    let unsure = pool.looked_alive(entry, at(1)).expect("it is to be pinged");
+    pool.pinged(unsure, at(2));
+    assert_eq!(handed(&mut pool, &ticket).connection, 1);
+}
+
+#[test]
 fn who_looks_for_too_long_has_lost_the_connection() {
     let mut pool = pinging();
     let entry = opened(&mut pool, 1, Time::START);
