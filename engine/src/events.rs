@@ -5,7 +5,7 @@ use std::{
     fmt,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -82,6 +82,8 @@ pub struct Board {
     heard: AtomicU32,
     hooks: RwLock<Arc<Vec<(u32, Hook)>>>,
     parent: Option<Arc<Self>>,
+    /// Whether anybody listens to anything, here or at a board of the same pool.
+    is_any_heard: Arc<AtomicBool>,
 }
 
 impl Board {
@@ -90,15 +92,14 @@ impl Board {
     pub fn option_of(parent: &Arc<Self>) -> Self {
         Self {
             parent: Some(Arc::clone(parent)),
+            is_any_heard: Arc::clone(&parent.is_any_heard),
             ..Self::default()
         }
     }
 
-    /// Whether anybody listens to anything.
-    #[inline]
-    pub fn is_heard(&self) -> bool {
-        let parent = self.parent.as_deref();
-        self.heard.load(Ordering::Relaxed) != 0 || parent.is_some_and(Self::is_heard)
+    /// Set as soon as anybody listens to anything, here or at a board of the same pool.
+    pub fn is_any_heard(&self) -> &Arc<AtomicBool> {
+        &self.is_any_heard
     }
 
     /// Tells whoever listens. Does not block, but for what the listeners do.
@@ -129,6 +130,7 @@ impl Board {
         let mut hooks = self.hooks.write().unwrap_or_else(PoisonError::into_inner);
         Arc::make_mut(&mut hooks).push((bit, hook));
         self.heard.fetch_or(bit, Ordering::Relaxed);
+        self.is_any_heard.store(true, Ordering::Relaxed);
     }
 }
 

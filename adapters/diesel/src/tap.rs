@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use diesel::connection::{
     DynInstrumentation, Instrumentation, InstrumentationEvent, get_default_instrumentation,
@@ -12,8 +15,10 @@ pub(crate) struct Tap {
     user: DynInstrumentation,
     /// There is a user's instrumentation, or a reader.
     is_heard: bool,
-    /// Somebody wants to know of what goes well, too: as `is_heard`, or a listener of the engine's.
+    /// Somebody wants to know of what goes well, too: as `is_heard`, or the journal's readers.
     is_told: bool,
+    /// So does a listener of the engine's.
+    is_listened_to: Arc<AtomicBool>,
     /// The engine's.
     watch: Arc<Watch>,
     /// The program has put its own here, so it goes when the program returns the connection.
@@ -29,7 +34,8 @@ impl Tap {
         let is_heard = user.is_some() || seen.reader.is_some();
         Self {
             is_heard,
-            is_told: is_heard || watch.is_watching(),
+            is_told: is_heard || watch.journal.is_read(),
+            is_listened_to: Arc::clone(watch.board.is_any_heard()),
             user: user.map_or_else(DynInstrumentation::none, Into::into),
             watch: Arc::clone(watch),
             replaced: false,
@@ -58,6 +64,7 @@ impl Tap {
             user,
             is_heard: true,
             is_told: true,
+            is_listened_to: Arc::clone(watch.board.is_any_heard()),
             watch: Arc::clone(watch),
             replaced: true,
             muted: false,
@@ -86,7 +93,7 @@ impl Tap {
         if !Arc::ptr_eq(&self.watch, watch) {
             self.watch = Arc::clone(watch);
         }
-        self.is_told = self.is_heard || watch.is_watching();
+        self.is_told = self.is_heard || watch.journal.is_read();
     }
 
     #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -118,7 +125,7 @@ impl Instrumentation for Tap {
             event,
             InstrumentationEvent::FinishQuery { error: Some(_), .. }
         );
-        if self.is_told || went_wrong {
+        if self.is_told || went_wrong || self.is_listened_to.load(Ordering::Relaxed) {
             self.pass_on(event);
         }
     }

@@ -43,12 +43,6 @@ impl Watch {
         }
     }
 
-    /// Whether anybody listens. Almost always nobody does.
-    #[inline]
-    pub(crate) fn is_watching(&self) -> bool {
-        self.board.is_heard() || self.journal.is_read()
-    }
-
     /// Tells who listens.
     pub(crate) fn tell(&self, event: &InstrumentationEvent<'_>) {
         match event {

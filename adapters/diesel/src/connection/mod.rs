@@ -57,8 +57,6 @@ pub struct Connection<C: Driver> {
     watch: Arc<Watch>,
     /// It has taken a connection before.
     was_connected: bool,
-    /// As far as the connection has been told, somebody listens.
-    is_watched: bool,
     /// The program has had the driver's connection, and nobody has looked what became of it.
     is_lent_out: bool,
     /// What the program set for the prepared statements, on whatever connection.
@@ -78,7 +76,6 @@ impl<C: Driver> Connection<C> {
             depth: 0,
             scope: 0,
             was_connected: false,
-            is_watched: false,
             is_lent_out: false,
             cache_size: None,
             spare: Nowhere::default(),
@@ -194,7 +191,6 @@ impl<C: Driver> Connection<C> {
     #[cold]
     fn be_watched(&mut self) {
         let Self { inner, watch, .. } = self;
-        self.is_watched = watch.is_watching();
         if let Some(tap) = inner.settled().and_then(Tap::of) {
             tap.is_watched_by(watch);
         }
@@ -210,9 +206,6 @@ impl<C: Driver> Connection<C> {
         }
         if depth == 0 && self.inner.settled().is_none() {
             self.reconnect()?;
-        }
-        if self.is_watched != self.watch.is_watching() {
-            self.be_watched();
         }
         Ok(depth)
     }
