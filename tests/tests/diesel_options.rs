@@ -606,6 +606,8 @@ fn options_of_an_option_engine_come_on_top() {
     };
     assert_eq!(all(&engine), ["a=1", "b=1"]);
     assert_eq!(all(&option), ["a=1", "b=2"]);
+    let of_the_option = option.execution_options(&options([("a", "3")])).unwrap();
+    assert_eq!(all(&of_the_option), ["a=3", "b=2"]);
 }
 
 #[test]
