@@ -1,0 +1,1 @@
+//! SQLAlchemy's Engine, Connection and Session for SQLx.
