@@ -1,13 +1,13 @@
 //! `echo_pool`: what a pool does, through `tracing`.
 
-use everpool_core::{Connector, Runtime, blocking::Pool, machine::SlotId};
+use everpool_core::{Connector, Handle, Runtime, machine::SlotId};
 
 use crate::{Echo, EngineOptions};
 
 /// Has a pool write what becomes of its connections to the target `everpool::pool`, as much as the
 /// options say: with `echo_pool` those that are invalidated, with `"debug"` each step too. Without it,
 /// what the pool itself writes.
-pub fn install<K: Connector, R: Runtime>(pool: &Pool<K, R>, options: &EngineOptions) {
+pub fn install<K: Connector, R: Runtime>(pool: &Handle<K, R>, options: &EngineOptions) {
     let name = options.pool_logging_name().map(str::to_owned);
     let tell = move |what: &'static str| {
         let name = name.clone();

@@ -1,16 +1,18 @@
 use std::fmt;
 
-use everpool_core::{Connector, Detached, Fault, HookError, Info, Threads, blocking::Lease};
+#[cfg(feature = "tokio")]
+use everpool_core::BoxFuture;
+use everpool_core::{Connector, Detached, Fault, HookError, Info, Runtime, blocking::Lease};
 
 /// The driver's connection that a Connection has.
-pub(crate) enum Hold<K: Connector> {
+pub(crate) enum Hold<K: Connector, R: Runtime> {
     /// It returns to the pool. → Detached
-    Leased(Lease<K>),
+    Leased(Lease<K, R>),
     /// It has left the pool.
-    Detached(Detached<K, Threads>),
+    Detached(Detached<K, R>),
 }
 
-impl<K: Connector> Hold<K> {
+impl<K: Connector, R: Runtime> Hold<K, R> {
     #[inline]
     pub(crate) fn connection(&mut self) -> &mut K::Connection {
         match self {
@@ -43,6 +45,19 @@ impl<K: Connector> Hold<K> {
         }
     }
 
+    /// As [`at_return`](Self::at_return), for what talks to an async driver.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn at_return_async<F>(&mut self, undo: F)
+    where
+        F: for<'a> FnOnce(&'a mut K::Connection) -> BoxFuture<'a, Result<(), HookError>>
+            + Send
+            + 'static,
+    {
+        if let Self::Leased(lease) = self {
+            lease.at_return_async(undo);
+        }
+    }
+
     pub(crate) fn is_detached(&self) -> bool {
         matches!(self, Self::Detached(..))
     }
@@ -65,7 +80,7 @@ impl<K: Connector> Hold<K> {
     }
 }
 
-impl<K: Connector> fmt::Debug for Hold<K> {
+impl<K: Connector, R: Runtime> fmt::Debug for Hold<K, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Leased(lease) => lease.fmt(f),

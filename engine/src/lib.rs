@@ -21,6 +21,9 @@ pub mod twophase;
 mod url;
 
 pub mod blocking;
+pub mod connection;
+#[cfg(feature = "tokio")]
+pub mod future;
 mod hold;
 mod state;
 

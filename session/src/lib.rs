@@ -3,6 +3,7 @@
 
 pub mod blocking;
 mod error;
+pub mod future;
 mod transaction;
 
 pub use error::SessionError;

@@ -1,0 +1,50 @@
+//! The Connection, for tasks.
+
+use std::time::Duration;
+
+use everpool_core::{CheckoutError, Connector, Tokio, future::Pool};
+
+use crate::{
+    connection::{self, InUse},
+    error::ConnectionError,
+    state::Next,
+};
+
+pub use connection::{Observer, Operation};
+
+/// A [`Connection`](connection::Connection) whose checkouts wait.
+pub type Connection<K> = connection::Connection<K, Pool<K>, Tokio>;
+
+impl<K: Connector> Connection<K> {
+    /// Takes a connection from the pool, unless there is one; waits for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pool::checkout_timeout`].
+    pub async fn checkout(&mut self, timeout: Duration) -> Result<(), CheckoutError<K::Error>> {
+        self.settle();
+        if self.settled().is_none() {
+            let lease = self.pool().checkout_timeout(timeout).await?;
+            self.connected(lease);
+        }
+        Ok(())
+    }
+
+    /// The driver's connection, for one operation; called after [`settle`](Self::settle). `depth` says
+    /// how many levels of transaction are open, on it or on the one that was lost. Waits if a
+    /// connection must be taken.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::PendingRollback`] if there is none, and a transaction was open on the last.
+    #[inline]
+    pub async fn operate(
+        &mut self,
+        depth: u32,
+    ) -> Result<InUse<'_, K, Tokio>, ConnectionError<K::Error>> {
+        if self.next(depth)? == Next::Checkout {
+            self.checkout(self.pool().timeout()).await?;
+        }
+        Ok(self.start().expect("`next` says Use only if there is one"))
+    }
+}
