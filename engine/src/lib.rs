@@ -19,6 +19,7 @@ mod secret;
 pub mod transaction;
 pub mod twophase;
 mod url;
+mod watch;
 
 pub mod blocking;
 pub mod connection;
@@ -37,3 +38,4 @@ pub use options::{
 pub use savepoint::{Savepoint, Savepoints};
 pub use state::PendingRollback;
 pub use url::{Backend, Url, UrlError};
+pub use watch::Watch;

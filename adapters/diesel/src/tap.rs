@@ -7,7 +7,11 @@ use diesel::connection::{
     DynInstrumentation, Instrumentation, InstrumentationEvent, get_default_instrumentation,
 };
 
-use crate::{driver::Driver, seen::Seen, watch::Watch};
+use crate::{
+    driver::Driver,
+    seen::Seen,
+    watch::{self, Watch},
+};
 
 /// Stands in the instrumentation slot of each driver connection and passes on what it is told, except
 /// while this crate asks the connection something that the program did not.
@@ -137,7 +141,7 @@ impl Tap {
     fn pass_on(&mut self, event: InstrumentationEvent<'_>) {
         if !self.muted {
             self.seen.take_note(&event);
-            self.watch.tell(&event);
+            watch::tell(&self.watch, &event);
             self.user.on_connection_event(event);
         }
     }
