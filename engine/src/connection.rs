@@ -12,7 +12,7 @@ use std::{
 #[cfg(feature = "tokio")]
 use everpool_core::BoxFuture;
 use everpool_core::{
-    Connector, Fault, Handle, HookError, Info, Runtime, Threads, blocking::Lease,
+    Connector, Detached, Fault, Handle, HookError, Info, Runtime, Threads, blocking::Lease,
     machine::Generation,
 };
 
@@ -145,6 +145,12 @@ where
         Ok(())
     }
 
+    /// The connection that has left the pool, for whoever keeps it.
+    pub fn take_detached(&mut self) -> Option<Detached<K, R>> {
+        self.settle();
+        self.current.take()?.hold.into_detached()
+    }
+
     /// Whether the connection has left the pool.
     pub fn is_detached(&self) -> bool {
         let current = self.current.as_ref();
@@ -161,6 +167,14 @@ where
     pub fn release(&mut self) {
         self.settle();
         self.current = None;
+    }
+
+    /// An error was seen on the connection. On a disconnect it counts as lost from now on, and the pool is
+    /// recreated, once per outage.
+    pub fn saw(&mut self, fault: Fault) {
+        if let Some(Current { observer, .. }) = &self.current {
+            observer.saw(fault);
+        }
     }
 
     /// The pool this takes its connections from.

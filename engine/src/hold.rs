@@ -69,6 +69,13 @@ impl<K: Connector, R: Runtime> Hold<K, R> {
         }
     }
 
+    pub(crate) fn into_detached(self) -> Option<Detached<K, R>> {
+        match self {
+            Self::Detached(detached) => Some(detached),
+            Self::Leased(_) => None,
+        }
+    }
+
     /// Lets it go as one that is not to be lent again. The pool learned of a fault of the server's
     /// when it was seen.
     pub(crate) fn invalidate(self) {

@@ -1,4 +1,8 @@
-use std::{error::Error, fmt, sync::Arc};
+use std::{
+    error::Error,
+    fmt,
+    sync::{Arc, atomic::Ordering},
+};
 
 use crate::{
     EngineOptions, Journal,
@@ -41,6 +45,12 @@ impl Watch {
             board: Arc::new(Board::option_of(&self.board)),
             journal: self.journal.clone(),
         }
+    }
+
+    /// Whether anybody may want to know of a statement.
+    #[inline]
+    pub fn is_told(&self) -> bool {
+        self.journal.is_read() || self.board.is_any_heard().load(Ordering::Relaxed)
     }
 
     /// A statement is to be sent. `parameters_after` stands between its text and its parameters.

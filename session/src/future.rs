@@ -88,28 +88,9 @@ impl<T: Transactional> Session<T> {
     /// The driver's, of the checkout or of BEGIN.
     pub async fn ready(&mut self) -> Result<&mut T, T::Error> {
         if !self.connection.has_begun() {
-            self.begin().await?;
+            begin(&mut self.connection).await?;
         }
         Ok(&mut self.connection)
-    }
-
-    async fn begin(&mut self) -> Result<(), T::Error> {
-        let timeout = self.connection.timeout();
-        let began = Instant::now();
-        for attempt in 1.. {
-            self.connection
-                .checkout(timeout.saturating_sub(began.elapsed()))
-                .await?;
-            let Err(error) = self.connection.begin().await else {
-                break;
-            };
-            let lost = !self.connection.is_connected();
-            if !transaction::begins_again(attempt, lost) || began.elapsed() >= timeout {
-                return Err(error);
-            }
-            tracing::info!(target: "everpool::session", %error, "Lost at BEGIN; trying another connection");
-        }
-        Ok(())
     }
 
     /// The connection as it stands.
@@ -162,4 +143,29 @@ impl<T: Transactional> Session<T> {
         self.connection.release();
         rolled_back.map_err(SessionError::Database)
     }
+}
+
+/// Takes a connection and begins a transaction on it. One that turns out dead at BEGIN is replaced, and
+/// the caller does not hear of it: no statement of the program was sent.
+///
+/// # Errors
+///
+/// The driver's, of the checkout or of BEGIN.
+pub async fn begin<T: Transactional>(connection: &mut T) -> Result<(), T::Error> {
+    let timeout = connection.timeout();
+    let began = Instant::now();
+    for attempt in 1.. {
+        connection
+            .checkout(timeout.saturating_sub(began.elapsed()))
+            .await?;
+        let Err(error) = connection.begin().await else {
+            break;
+        };
+        let lost = !connection.is_connected();
+        if !transaction::begins_again(attempt, lost) || began.elapsed() >= timeout {
+            return Err(error);
+        }
+        tracing::info!(target: "everpool::session", %error, "Lost at BEGIN; trying another connection");
+    }
+    Ok(())
 }

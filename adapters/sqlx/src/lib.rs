@@ -1,1 +1,85 @@
-//! SQLAlchemy's Engine, Connection and Session for SQLx.
+//! SQLAlchemy's Engine, Connection and Session for SQLx, and a drop-in for its pool.
+//!
+//! [`create_engine`] gives an [`Engine`]: a pool with options. [`Engine::connect`] takes a connection
+//! from it, [`Session::begin`] a transaction. All of them execute SQLx's queries; each error passes
+//! through them before the program sees it, and a disconnect makes the pool replace all that died with
+//! it.
+#![cfg_attr(
+    feature = "_sqlite",
+    doc = r#"
+```
+use everpool_sqlx::{EngineOptions, Session, Sqlite, create_engine};
+
+# #[tokio::main]
+# async fn main() -> Result<(), Box<dyn std::error::Error>> {
+let engine = create_engine::<Sqlite>("sqlite:///:memory:", EngineOptions::default())?;
+
+let mut session = Session::begin(&engine).await?;
+sqlx::query("CREATE TABLE users (id INTEGER PRIMARY KEY)").execute(&mut session).await?;
+sqlx::query("INSERT INTO users VALUES (1)").execute(&mut session).await?;
+session.commit().await?;
+
+let mut connection = engine.connect().await?;
+let one: i64 = sqlx::query_scalar("SELECT id FROM users").fetch_one(&mut *connection).await?;
+assert_eq!(one, 1);
+drop(connection);
+
+let users: i64 = sqlx::query_scalar("SELECT count(*) FROM users").fetch_one(&engine).await?;
+assert_eq!(users, 1);
+# Ok(())
+# }
+```
+"#
+)]
+//!
+//! The databases and all other features are SQLx's, under SQLx's names. `macros` and `runtime-tokio` are
+//! always on.
+
+mod as_sqlx;
+mod classify;
+mod connection;
+mod connector;
+mod driver;
+mod engine;
+mod executor;
+mod flags;
+mod hooks;
+mod lent;
+mod session;
+mod transaction;
+mod url;
+#[path = "sqlx_0_9.rs"]
+mod version;
+mod wire;
+
+pub use sqlx::*;
+
+pub use classify::category;
+pub use connector::{Connector, DriverError};
+pub use driver::{ConnectOptions, Driver};
+pub use engine::{
+    CheckoutError, Engine, EngineError, RawConnection, create_engine, create_engine_with,
+};
+pub use hooks::EngineEvents;
+pub use lent::PoolConnection;
+pub use session::{Session, SessionError};
+pub use transaction::Transaction;
+pub use version::BeginStatement;
+pub use wire::Wire;
+
+pub use everpool_core::{
+    Closed, ConnectFault, Fault, OptionsError, PoolClass, ResetOnReturn, Status,
+};
+pub use everpool_engine::{
+    Backend, Category, ConnectArgs, DetachError, Echo, EngineOptions, EngineOptionsBuilder,
+    ExecutionOptions, OptionError, PendingRollback, PoolOptions, Url, UrlError, engine_from_config,
+    engine_from_env, handlers, isolation, pool_from_config, twophase,
+};
+
+/// For the macros of this crate.
+#[doc(hidden)]
+pub mod private {
+    pub use futures_core::{future::BoxFuture, stream::BoxStream};
+
+    pub use crate::version::{Described, Prepared, Sql, raw};
+}

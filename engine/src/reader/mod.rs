@@ -6,6 +6,7 @@
 
 mod mysql;
 
+use crate::Backend;
 use mysql::Effect;
 
 /// Reads what is sent on one connection to MySQL or MariaDB.
@@ -60,6 +61,11 @@ enum State {
 const DEADLOCK: &str = "Deadlock found when trying to get lock";
 
 impl Reader {
+    /// Reads what is sent to this database.
+    pub fn new(_backend: Backend) -> Self {
+        Self::default()
+    }
+
     /// A text is about to be sent, of one statement or several.
     pub fn sent(&mut self, sql: &str) {
         let effect = mysql::effect(sql);

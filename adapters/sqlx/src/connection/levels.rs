@@ -1,0 +1,157 @@
+//! Isolation levels, and what else its transactions begin with.
+
+use std::time::{Duration, Instant};
+
+use everpool_core::BoxFuture;
+use everpool_core::HookError;
+use everpool_engine::{
+    ExecutionOptions,
+    isolation::{Begin, Characteristics, IsolationLevel},
+};
+use sqlx::Error;
+
+use super::Connection;
+use crate::{
+    as_sqlx::{bad_option, in_transaction},
+    driver::Driver,
+    engine::CheckoutError,
+    wire::Wire,
+};
+
+/// One connection may have died while it rested, and one may meet the server as it goes down.
+const ATTEMPTS: u32 = 3;
+
+impl<DB: Driver> Connection<DB> {
+    /// Options for this Connection, until it is dropped: `isolation_level`, `logging_token`, on
+    /// PostgreSQL `postgresql_readonly` and `postgresql_deferrable`, and the program's own.
+    ///
+    /// The database's settings are taken back when the connection returns to the pool. If it is lost,
+    /// the next one has those of the engine.
+    ///
+    /// # Errors
+    ///
+    /// A value that the database does not have, with those that it has; or that a transaction is open,
+    /// in which such settings cannot change. Then nothing is changed.
+    pub async fn execution_options(&mut self, options: &ExecutionOptions) -> Result<(), Error> {
+        let asked = Characteristics::of(options, self.engine.backend()).map_err(bad_option)?;
+        if asked != Characteristics::default() {
+            if self.levels() > 0 {
+                return Err(in_transaction());
+            }
+            self.ready().await?;
+            self.send_characteristics(asked).await?;
+        }
+        if let Some(token) = options.logging_token() {
+            self.watch = self.watch.with_token(token);
+        }
+        Ok(())
+    }
+
+    /// Asks the database for the isolation level. Never `AUTOCOMMIT`, of which it does not know.
+    ///
+    /// # Errors
+    ///
+    /// The driver's.
+    pub async fn isolation_level(&mut self) -> Result<IsolationLevel, Error> {
+        let backend = self.engine.backend();
+        let answer = self
+            .ready()
+            .await?
+            .text(IsolationLevel::query(backend))
+            .await;
+        let answer = self.leave(answer, None)?;
+        IsolationLevel::from_answer(backend, &answer).map_err(bad_option)
+    }
+
+    /// The isolation level that connections have of which nothing else was asked. Asks the database
+    /// once in the engine's life, unless the engine's options say it.
+    ///
+    /// # Errors
+    ///
+    /// The driver's.
+    pub async fn default_isolation_level(&mut self) -> Result<IsolationLevel, Error> {
+        match self.engine.characteristics().isolation_level {
+            Some(level) => Ok(level),
+            None => self.databases_level().await,
+        }
+    }
+
+    /// The level of a connection that was told nothing.
+    async fn databases_level(&mut self) -> Result<IsolationLevel, Error> {
+        if let Some(level) = self.engine.default_level().get() {
+            return Ok(*level);
+        }
+        let level = self.isolation_level().await?;
+        Ok(*self.engine.default_level().get_or_init(|| level))
+    }
+
+    /// A connection that was just taken has what the engine gave it, and no more.
+    pub(super) fn forget_characteristics(&mut self) {
+        self.characteristics = Characteristics::default();
+        self.omit_begin(self.engine.characteristics().begin());
+    }
+
+    fn omit_begin(&mut self, begin: Begin) {
+        self.omitted = (begin == Begin::Omitted).then_some(0);
+    }
+
+    /// Takes a connection and gives it what the engine's execution options ask for. One that turns out
+    /// dead is replaced: nothing of the program's was sent on it.
+    pub(super) async fn take_characterized(
+        &mut self,
+        asked: Characteristics,
+        timeout: Duration,
+    ) -> Result<(), CheckoutError> {
+        let began = Instant::now();
+        for attempt in 1.. {
+            self.take(timeout.saturating_sub(began.elapsed())).await?;
+            let Err(error) = self.send_characteristics(asked).await else {
+                break;
+            };
+            let is_lost = self.invalidated();
+            self.invalidate();
+            if !is_lost || attempt == ATTEMPTS || began.elapsed() >= timeout {
+                return Err(CheckoutError::Hook(Box::new(error)));
+            }
+        }
+        Ok(())
+    }
+
+    async fn send_characteristics(&mut self, asked: Characteristics) -> Result<(), Error> {
+        let engine = *self.engine.characteristics();
+        let backend = self.engine.backend();
+        let level = match (asked.isolation_level, engine.isolation_level) {
+            (Some(level), None | Some(IsolationLevel::Autocommit))
+                if level != IsolationLevel::Autocommit =>
+            {
+                Box::pin(self.databases_level()).await?
+            }
+            // Not looked at.
+            _ => IsolationLevel::Serializable,
+        };
+        if let Some(statement) = asked.statement(backend) {
+            let undo = asked.undo(backend, &engine, level);
+            self.inner.at_return_async(move |wire| undone(wire, undo));
+            let Some(wire) = self.wire() else {
+                return Ok(());
+            };
+            let answer = wire.run(statement).await;
+            self.leave(answer, None)?;
+        }
+        self.characteristics = asked.over(self.characteristics);
+        self.omit_begin(self.characteristics.over(engine).begin());
+        Ok(())
+    }
+}
+
+fn undone<DB: Driver>(
+    wire: &mut Wire<DB>,
+    statements: Vec<String>,
+) -> BoxFuture<'_, Result<(), HookError>> {
+    Box::pin(async move {
+        for statement in statements {
+            DB::run(wire.own(), statement).await?;
+        }
+        Ok(())
+    })
+}

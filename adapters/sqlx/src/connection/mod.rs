@@ -1,0 +1,273 @@
+mod levels;
+mod statements;
+mod transactional;
+mod transactions;
+
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+    sync::Arc,
+    time::Duration,
+};
+
+use everpool_core::{Detached, Info, Tokio};
+use everpool_engine::{DetachError, Watch, events::Event, future, isolation::Characteristics};
+use sqlx::Error;
+
+use crate::{
+    as_sqlx::{not_sent, scope_is_over},
+    connector::Connector,
+    driver::Driver,
+    engine::{CheckoutError, Engine},
+    wire::Wire,
+};
+
+/// What statements run on: what a [`PoolConnection`](crate::PoolConnection) and a
+/// [`Transaction`](crate::Transaction) deref to, and an executor of SQLx's.
+///
+/// An error that means a disconnect is seen before the program sees it: the connection is given up,
+/// and the engine's pool replaces all that died with it. After that, the next statement takes
+/// another connection. If a transaction was open, statements fail until it is rolled back, because
+/// what was done in it is gone. Session state (`SET`, temporary tables) is lost with the connection it
+/// was made on.
+///
+/// If the future of a statement is dropped before its end, nobody knows what the connection would
+/// answer next. It counts as lost for whoever has it: outside of a transaction the next statement takes
+/// another. The pool reads what is left, ends what is open, and lends it again; or closes it.
+///
+/// It derefs to the driver's connection, for what needs its type. What is done with that is not seen,
+/// so on its return the connection is asked whether it is in order.
+pub struct Connection<DB: Driver> {
+    inner: future::Connection<Connector<DB>>,
+    engine: Engine<DB>,
+    /// The levels of transaction that were open when the connection was last seen alive.
+    depth: usize,
+    /// How many of them the innermost [`Transaction`](crate::Transaction) needs.
+    scope: usize,
+    /// What was asked for beyond what the engine has for all its connections.
+    characteristics: Characteristics,
+    /// No BEGIN is sent, because the isolation level is `AUTOCOMMIT`; how many levels were begun so.
+    omitted: Option<usize>,
+    /// Whom its statements are told to.
+    watch: Arc<Watch>,
+    /// It has taken a connection before.
+    was_connected: bool,
+}
+
+impl<DB: Driver> Connection<DB> {
+    pub(crate) fn unconnected(engine: Engine<DB>) -> Self {
+        Self {
+            inner: future::Connection::new(engine.pool().clone()),
+            characteristics: Characteristics::default(),
+            omitted: None,
+            watch: Arc::clone(engine.watch()),
+            engine,
+            depth: 0,
+            scope: 0,
+            was_connected: false,
+        }
+    }
+
+    pub(crate) async fn checkout(&mut self, timeout: Duration) -> Result<(), CheckoutError> {
+        self.settle();
+        if self.inner.settled().is_some() {
+            return Ok(());
+        }
+        match self.engine.checkout_characteristics() {
+            None => self.take(timeout).await?,
+            Some(asked) => self.take_characterized(asked, timeout).await?,
+        }
+        if !std::mem::replace(&mut self.was_connected, true) {
+            self.tell(Event::EngineConnect);
+        }
+        Ok(())
+    }
+
+    /// A connection from the pool, as the engine has set them up.
+    async fn take(&mut self, timeout: Duration) -> Result<(), CheckoutError> {
+        self.inner.checkout(timeout).await?;
+        self.forget_characteristics();
+        Ok(())
+    }
+
+    /// Whether the connection was lost or invalidated, and no other was taken yet.
+    pub fn invalidated(&mut self) -> bool {
+        self.settle();
+        self.inner.settled().is_none()
+    }
+
+    /// Gives the connection up: it is closed and not lent again. A transaction that was open must be
+    /// rolled back before the next statement. Does not block.
+    pub fn invalidate(&mut self) {
+        self.see_depth();
+        self.inner.invalidate();
+    }
+
+    /// What the program keeps beside the connection; it is gone when the connection is. `None` if it
+    /// is invalidated.
+    pub fn info(&mut self) -> Option<&mut Info> {
+        self.inner.info()
+    }
+
+    /// The engine that this was made by.
+    pub fn engine(&self) -> &Engine<DB> {
+        &self.engine
+    }
+
+    /// The driver's own connection, for what needs its type. Taken from the pool if it was lost; then it
+    /// waits.
+    ///
+    /// What is done with it is not seen: a disconnect is noticed at the next statement or at the return,
+    /// and a transaction that it leaves open is rolled back at the return.
+    ///
+    /// # Errors
+    ///
+    /// That there is none: the pool gave none, or the last was lost in a transaction that is not rolled
+    /// back yet.
+    pub async fn driver_connection(&mut self) -> Result<&mut DB::Connection, Error> {
+        let wire = self.ready().await?;
+        Ok(&mut **wire)
+    }
+
+    /// Asks the server for a sign of life. Waits for a round trip.
+    ///
+    /// # Errors
+    ///
+    /// The driver's.
+    pub async fn ping(&mut self) -> Result<(), Error> {
+        let answer = self.ready().await?.ping().await;
+        self.leave(answer, None)
+    }
+
+    /// Takes the connection out of the pool for good. It is used on, and closed at the end. Does not
+    /// block.
+    ///
+    /// # Errors
+    ///
+    /// That it is invalidated.
+    pub(crate) fn detach(&mut self) -> Result<(), DetachError> {
+        self.inner.detach()
+    }
+
+    pub(crate) fn into_detached(mut self) -> Option<Detached<Connector<DB>, Tokio>> {
+        self.inner.take_detached()
+    }
+
+    /// Takes note of a connection that was lost. One that was given up in the middle goes back, for the
+    /// pool to put it in order.
+    #[inline]
+    pub(crate) fn settle(&mut self) {
+        match self.inner.settled() {
+            Some(wire) if wire.is_cut() => self.inner.release(),
+            _ => {
+                self.inner.settle();
+            }
+        }
+    }
+
+    #[inline]
+    fn see_depth(&mut self) {
+        self.settle();
+        if let Some(wire) = self.inner.settled() {
+            self.depth = self.omitted.unwrap_or(wire.depth());
+        }
+    }
+
+    /// How many levels of transaction are open, or were when the connection was lost.
+    #[inline]
+    pub(crate) fn levels(&mut self) -> usize {
+        self.see_depth();
+        self.depth
+    }
+
+    /// The connection for a statement. Waits if one must be taken.
+    #[inline]
+    pub(crate) async fn ready(&mut self) -> Result<&mut Wire<DB>, Error> {
+        let depth = self.levels();
+        if depth < self.scope {
+            return Err(scope_is_over());
+        }
+        if depth == 0 && self.inner.settled().is_none() {
+            self.reconnect().await?;
+        }
+        let depth = u32::try_from(depth).unwrap_or(u32::MAX);
+        let (wire, operation) = self.inner.operate(depth).await.map_err(not_sent)?;
+        // How far it comes is written on the wire itself.
+        operation.finished(None);
+        Ok(wire)
+    }
+
+    #[cold]
+    async fn reconnect(&mut self) -> Result<(), Error> {
+        let timeout = self.inner.pool().timeout();
+        let engine = self.engine.clone();
+        self.checkout(timeout)
+            .await
+            .map_err(|error| engine.told(error))
+    }
+
+    /// A statement was answered. `sql` is its text, if the program sent it.
+    #[inline]
+    pub(crate) fn leave<T>(
+        &mut self,
+        answer: Result<T, Error>,
+        sql: Option<&str>,
+    ) -> Result<T, Error> {
+        match answer {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(self.judge(error, sql)),
+        }
+    }
+
+    #[cold]
+    pub(crate) fn judge(&mut self, error: Error, sql: Option<&str>) -> Error {
+        let (error, fault) = self.engine.hooks().judge(error, sql);
+        self.inner.saw(fault);
+        self.settle();
+        error
+    }
+
+    pub(crate) fn tell(&self, event: Event<'_>) {
+        self.watch.board.tell(event);
+    }
+
+    pub(crate) fn wire(&mut self) -> Option<&mut Wire<DB>> {
+        self.inner.settled()
+    }
+}
+
+/// The driver's own connection, as [`driver_connection`](Connection::driver_connection) gives it.
+///
+/// # Panics
+///
+/// If there is none, where `driver_connection` takes one or returns an error.
+impl<DB: Driver> Deref for Connection<DB> {
+    type Target = DB::Connection;
+
+    fn deref(&self) -> &DB::Connection {
+        let wire = self.inner.peek();
+        wire.expect("there is no connection until the next statement takes one")
+    }
+}
+
+/// The driver's own connection, as [`driver_connection`](Connection::driver_connection) gives it.
+///
+/// # Panics
+///
+/// If there is none, where `driver_connection` takes one or returns an error.
+impl<DB: Driver> DerefMut for Connection<DB> {
+    fn deref_mut(&mut self) -> &mut DB::Connection {
+        self.see_depth();
+        let wire = self.inner.settled();
+        wire.expect("there is no connection until the next statement takes one")
+    }
+}
+
+impl<DB: Driver> fmt::Debug for Connection<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("inner", &self.inner)
+            .field("depth", &self.depth)
+            .finish_non_exhaustive()
+    }
+}

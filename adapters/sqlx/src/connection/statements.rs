@@ -1,0 +1,132 @@
+//! What passes through a Connection: every statement.
+
+use async_stream::stream;
+use everpool_engine::Watch;
+use futures_core::stream::BoxStream;
+use futures_util::StreamExt;
+use sqlx::{Error, Execute};
+
+use super::Connection;
+use crate::{
+    driver::{Driver, Piece},
+    version::{Described, Prepared, Sql, peek, text},
+};
+
+/// Tells of a statement that is sent, if anybody listens.
+#[inline]
+fn sends(watch: &Watch, sql: &str) {
+    if watch.is_told() {
+        watch.sends(&sql, NEVER_SHOWN);
+    }
+}
+
+/// And of its answer.
+#[inline]
+fn answered<T>(watch: &Watch, sql: &str, answer: &Result<T, Error>) {
+    if watch.is_told() {
+        watch.answered(&sql, answer.as_ref().err());
+    }
+}
+
+/// SQLx shows no parameters, so there are none to be hidden.
+const NEVER_SHOWN: &str = "\0";
+
+/// One statement through a [`Wire`](crate::wire::Wire), whichever way its answer is read.
+macro_rules! pass {
+    ($self:ident, $query:ident, $way:ident) => {{
+        let (sql, query) = peek::<DB, E>($query);
+        let sql = text(&sql);
+        $self.ready().await?;
+        sends(&$self.watch, sql);
+        let answer = $self.ready().await?.$way(sql, query).await;
+        answered(&$self.watch, sql, &answer);
+        $self.leave(answer, Some(sql))
+    }};
+}
+
+impl<DB: Driver> Connection<DB> {
+    pub(crate) async fn execute_tracked<'q, E>(
+        &mut self,
+        query: E,
+    ) -> Result<DB::QueryResult, Error>
+    where
+        E: Execute<'q, DB> + 'q,
+    {
+        pass!(self, query, execute)
+    }
+
+    pub(crate) async fn fetch_all_tracked<'q, E>(&mut self, query: E) -> Result<Vec<DB::Row>, Error>
+    where
+        E: Execute<'q, DB> + 'q,
+    {
+        pass!(self, query, fetch_all)
+    }
+
+    pub(crate) async fn fetch_optional_tracked<'q, E>(
+        &mut self,
+        query: E,
+    ) -> Result<Option<DB::Row>, Error>
+    where
+        E: Execute<'q, DB> + 'q,
+    {
+        pass!(self, query, fetch_optional)
+    }
+
+    pub(crate) fn fetch_many_tracked<'e, 'q: 'e, E>(
+        &'e mut self,
+        query: E,
+    ) -> BoxStream<'e, Result<Piece<DB>, Error>>
+    where
+        E: Execute<'q, DB> + 'q,
+    {
+        Box::pin(stream! {
+            let (sql, query) = peek::<DB, E>(query);
+            let sql = text(&sql);
+            let watch = self.watch.clone();
+            let wire = match self.ready().await {
+                Ok(wire) => wire,
+                Err(error) => {
+                    yield Err(error);
+                    return;
+                }
+            };
+            sends(&watch, sql);
+            let mut failed = None;
+            {
+                let mut rows = wire.fetch_many(sql, query);
+                while let Some(piece) = rows.next().await {
+                    match piece {
+                        Ok(piece) => yield Ok(piece),
+                        Err(error) => {
+                            failed = Some(error);
+                            break;
+                        }
+                    }
+                }
+            }
+            let answer = failed.map_or(Ok(()), Err);
+            answered(&watch, sql, &answer);
+            if let Err(error) = self.leave(answer, Some(sql)) {
+                yield Err(error);
+            }
+        })
+    }
+
+    pub(crate) async fn prepare_tracked<'q>(
+        &mut self,
+        sql: Sql<'q>,
+        parameters: &[DB::TypeInfo],
+    ) -> Result<Prepared<'q, DB>, Error> {
+        let answer = self
+            .ready()
+            .await?
+            .prepare_with(sql.clone(), parameters)
+            .await;
+        self.leave(answer, Some(text(&sql)))
+    }
+
+    pub(crate) async fn describe_tracked(&mut self, sql: Sql<'_>) -> Result<Described<DB>, Error> {
+        let answer = self.ready().await?.describe(sql.clone()).await;
+        self.leave(answer, Some(text(&sql)))
+    }
+}

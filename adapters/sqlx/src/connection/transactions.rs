@@ -1,0 +1,205 @@
+//! Transactions and savepoints.
+
+use everpool_engine::{Backend, events::Event};
+use everpool_session::future::{Standing, Transactional};
+use sqlx::Error;
+
+use super::Connection;
+use crate::{
+    as_sqlx::rolled_back,
+    driver::Driver,
+    transaction::Transaction,
+    version::{Begin, BeginStatement},
+};
+
+impl<DB: Driver> Connection<DB> {
+    /// Begins a transaction, or sets a savepoint if one is open, as SQLx's method of this name. It is
+    /// rolled back if it is dropped before it is committed.
+    ///
+    /// # Errors
+    ///
+    /// The driver's.
+    pub async fn begin(&mut self) -> Result<Transaction<'_, DB>, Error> {
+        self.send_begin(None).await?;
+        let level = self.levels();
+        Ok(Transaction::new(self, level))
+    }
+
+    /// As [`begin`](Self::begin), with another statement than `BEGIN`.
+    ///
+    /// # Errors
+    ///
+    /// The driver's; that a transaction is open, or that the statement has begun none.
+    pub async fn begin_with(
+        &mut self,
+        statement: impl BeginStatement,
+    ) -> Result<Transaction<'_, DB>, Error> {
+        self.send_begin(Some(statement.into_begin())).await?;
+        let level = self.levels();
+        Ok(Transaction::new(self, level))
+    }
+
+    pub(crate) async fn send_begin(&mut self, statement: Option<Begin>) -> Result<(), Error> {
+        self.ready().await?;
+        let depth = self.levels();
+        match depth {
+            0 => self.tell(Event::Begin),
+            depth => self.tell(Event::Savepoint(&savepoint(depth))),
+        }
+        if let Some(begun) = &mut self.omitted {
+            *begun += 1;
+            return Ok(());
+        }
+        let answer = self.ready().await?.begin(statement).await;
+        self.leave(answer, None)
+    }
+
+    /// Whether a transaction is open, or was when the connection was lost.
+    pub fn in_transaction(&mut self) -> bool {
+        self.levels() > 0
+    }
+
+    /// Whether a savepoint is open in it.
+    pub fn in_nested_transaction(&mut self) -> bool {
+        self.levels() > 1
+    }
+
+    /// Commits the outermost transaction and with it all savepoints; without a transaction, nothing.
+    ///
+    /// # Errors
+    ///
+    /// The driver's. If the connection was lost at COMMIT, it is not known whether it was committed.
+    /// If a statement had failed and the server would answer COMMIT by a rollback and no error, it is
+    /// rolled back here, and that is the error.
+    pub async fn commit(&mut self) -> Result<(), Error> {
+        self.commit_level(1).await
+    }
+
+    /// Rolls the outermost transaction back and with it all savepoints; without a transaction,
+    /// nothing. If the connection was lost there is nothing left to undo: the next statement takes
+    /// another.
+    ///
+    /// # Errors
+    ///
+    /// The driver's.
+    pub async fn rollback(&mut self) -> Result<(), Error> {
+        self.rollback_level(1).await
+    }
+
+    pub(crate) fn enter_scope(&mut self, level: usize) -> usize {
+        std::mem::replace(&mut self.scope, level)
+    }
+
+    pub(crate) fn leave_scope(&mut self, outer: usize) {
+        self.scope = outer;
+    }
+
+    /// Commits a level and all above it.
+    pub(crate) async fn commit_level(&mut self, level: usize) -> Result<(), Error> {
+        while self.levels() > level {
+            self.commit_innermost().await?;
+        }
+        if self.levels() < level {
+            return Ok(());
+        }
+        if level == 1 {
+            self.look_for_failures().await?;
+        }
+        match self.standing() {
+            Standing::Aborted if level == 1 => {
+                self.rollback_level(1).await?;
+                Err(rolled_back())
+            }
+            _ => self.commit_innermost().await,
+        }
+    }
+
+    /// What was done past this connection may have failed, and PostgreSQL would answer COMMIT by a
+    /// rollback and no error.
+    async fn look_for_failures(&mut self) -> Result<(), Error> {
+        let is_postgresql = self.engine.backend() == Backend::Postgresql;
+        match self.wire() {
+            Some(wire) if is_postgresql && wire.flags().is_lent_out() => {
+                // What it says is seen in the flags.
+                let _in_step = wire.is_in_step().await;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn commit_innermost(&mut self) -> Result<(), Error> {
+        match self.depth {
+            1 => self.tell(Event::Commit),
+            depth => self.tell(Event::ReleaseSavepoint(&savepoint(depth - 1))),
+        }
+        if self.end_omitted() {
+            return Ok(());
+        }
+        let answer = self.ready().await?.commit().await;
+        let answer = self.leave(answer, None);
+        self.level_lost(1);
+        answer
+    }
+
+    /// Rolls a level back and all above it.
+    pub(crate) async fn rollback_level(&mut self, level: usize) -> Result<(), Error> {
+        while self.levels() >= level {
+            if self.inner.settled().is_none() {
+                self.depth = level - 1;
+                return Ok(());
+            }
+            self.rollback_innermost().await?;
+        }
+        Ok(())
+    }
+
+    async fn rollback_innermost(&mut self) -> Result<(), Error> {
+        match self.depth {
+            1 => self.tell(Event::Rollback),
+            depth => self.tell(Event::RollbackSavepoint(&savepoint(depth - 1))),
+        }
+        if self.end_omitted() {
+            return Ok(());
+        }
+        let answer = self.ready().await?.rollback().await;
+        match self.leave(answer, None) {
+            // The server rolls back when the connection is lost, be it before or by this.
+            Err(_) if self.inner.settled().is_none() => Ok(()),
+            answer => answer,
+        }
+    }
+
+    fn end_omitted(&mut self) -> bool {
+        match &mut self.omitted {
+            Some(begun) => {
+                *begun = begun.saturating_sub(1);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The level that was to be ended is over if the connection was lost by that.
+    fn level_lost(&mut self, levels: usize) {
+        if self.inner.settled().is_none() {
+            self.depth = self.depth.saturating_sub(levels);
+        }
+    }
+
+    /// Rolls a level back in a destructor, which cannot wait: with the next statement, or at the return.
+    pub(crate) fn abandon_level(&mut self, level: usize) {
+        let levels = self.levels();
+        if let Some(begun) = &mut self.omitted {
+            *begun = level - 1;
+        } else if let Some(wire) = self.inner.settled() {
+            (level..=levels).for_each(|_| wire.start_rollback());
+        }
+        self.depth = self.depth.min(level - 1);
+    }
+}
+
+/// SQLx's name of a savepoint.
+fn savepoint(depth: usize) -> String {
+    format!("_sqlx_savepoint_{depth}")
+}

@@ -1,0 +1,344 @@
+use std::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use everpool_core::{
+    Closed, OptionsError, Status,
+    future::{Lease, Pool},
+};
+use everpool_engine::{
+    Backend, EngineOptions, ExecutionOptions, Url, UrlError, Watch, echo_pool,
+    events::Event,
+    isolation::{Characteristics, CharacteristicsError, IsolationLevel},
+};
+use sqlx::Error;
+
+use crate::{
+    as_sqlx::no_connection,
+    connection::Connection,
+    connector::{Connector, DriverError},
+    driver::{ConnectOptions, Driver},
+    hooks::{EngineEvents, Hooks},
+    lent::PoolConnection,
+    transaction::Transaction,
+    url,
+    wire::Wire,
+};
+
+/// Why a checkout gave no connection.
+pub type CheckoutError = everpool_core::CheckoutError<DriverError>;
+
+/// A connection from the pool as it is: it derefs to SQLx's own, and returns to the pool when it is
+/// dropped. Nobody looks at the errors that it gives.
+pub type RawConnection<DB> = Lease<Connector<DB>, everpool_core::Tokio>;
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The URL does not say where the database is.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// SQLx cannot make anything of the URL.
+    #[error(transparent)]
+    ConnectOptions(Error),
+    /// The pool cannot be as the options say.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// An execution option, or the isolation level, is none of this database.
+    #[error(transparent)]
+    Characteristics(#[from] CharacteristicsError),
+}
+
+/// What is a URL already is one.
+impl From<Infallible> for EngineError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// A pool of connections to one database, with its options. Cloning gives another handle to the same
+/// pool. Make one per database, at the start of the program.
+///
+/// A reference to it executes queries: each takes a connection from the pool and returns it when it is
+/// answered.
+pub struct Engine<DB: Driver> {
+    shared: Arc<Shared<DB>>,
+    watch: Arc<Watch>,
+    options: ExecutionOptions,
+    /// What `options` ask of each connection at its checkout.
+    asked: Characteristics,
+}
+
+struct Shared<DB: Driver> {
+    backend: Backend,
+    url: Option<Url>,
+    pool: Pool<Connector<DB>>,
+    hooks: Arc<Hooks<DB>>,
+    /// What each connection has from its first moment.
+    characteristics: Characteristics,
+    default_level: OnceLock<IsolationLevel>,
+    /// What is told of a checkout that failed.
+    tells: fn(CheckoutError) -> Error,
+}
+
+/// An engine for the database at `url`, a text or a [`Url`]. Never connects: the first checkout does.
+///
+/// A SQLite database in memory lives and dies with its connection, so its engine has exactly one,
+/// whatever `pool_size` says, and users wait in line for it. No error counts as its loss, unless a
+/// handler of `handle_error` says so. A SQLite file that is not there is made.
+///
+/// `connect_args` go over the URL's arguments.
+///
+/// # Errors
+///
+/// [`EngineError::Url`] if the URL does not parse, names another database than `DB`, or cannot have
+/// the `connect_args`.
+pub fn create_engine<DB: Driver>(
+    url: impl TryInto<Url, Error: Into<EngineError>>,
+    options: EngineOptions,
+) -> Result<Engine<DB>, EngineError> {
+    let url: Url = url.try_into().map_err(Into::into)?;
+    let url = url.with_connect_args(options.connect_args())?;
+    let connect_options = url::connect_options::<DB>(&url)?;
+    let (named, engine) = (url.backend(), DB::backend(&connect_options));
+    if named != engine {
+        let (url, engine) = (named.name(), engine.name());
+        return Err(UrlError::WrongBackend { url, engine }.into());
+    }
+    let is_memory = url.is_memory();
+    Engine::new(
+        Some(url),
+        connect_options,
+        options,
+        is_memory,
+        no_connection,
+    )
+}
+
+/// An engine whose connections are opened with SQLx's own options. Never connects.
+///
+/// # Errors
+///
+/// Options that cannot be.
+pub fn create_engine_with<DB: Driver>(
+    connect_options: ConnectOptions<DB>,
+    options: EngineOptions,
+) -> Result<Engine<DB>, EngineError> {
+    let is_memory = DB::is_memory(&connect_options);
+    Engine::new(None, connect_options, options, is_memory, no_connection)
+}
+
+impl<DB: Driver> Engine<DB> {
+    pub(crate) fn new(
+        url: Option<Url>,
+        connect_options: ConnectOptions<DB>,
+        options: EngineOptions,
+        is_memory: bool,
+        tells: fn(CheckoutError) -> Error,
+    ) -> Result<Self, EngineError> {
+        let options = match is_memory {
+            true => options.with_one_connection(),
+            false => options,
+        };
+        let backend = DB::backend(&connect_options);
+        let characteristics = permanent(backend, &options)?;
+        let asked = Characteristics::of(options.execution_options(), backend)?;
+        let read_only = options.read_only_is_disconnect();
+        let hooks = Arc::new(Hooks::new(backend, read_only, is_memory));
+        let connector = Connector::new(connect_options, Arc::clone(&hooks));
+        let pool = Pool::new(connector, options.pool())?.with_timeout(options.pool_timeout());
+        echo_pool::install(&pool, &options);
+        if let Some(statement) = characteristics.statement(backend) {
+            pool.events().connect_async(move |wire: &mut Wire<DB>, _| {
+                let statement = statement.clone();
+                Box::pin(async move { Ok(DB::run(wire.own(), statement).await?) })
+            });
+        }
+        let shared = Shared {
+            backend,
+            url,
+            pool,
+            hooks,
+            characteristics,
+            default_level: OnceLock::new(),
+            tells,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            watch: Arc::new(Watch::new(&options)),
+            options: options.execution_options().clone(),
+            asked,
+        })
+    }
+
+    /// Another engine over the same pool, whose Connections have these options too: `isolation_level`,
+    /// `logging_token`, on PostgreSQL `postgresql_readonly` and `postgresql_deferrable`, and the
+    /// program's own. It has listeners of its own, and those of this one.
+    ///
+    /// # Errors
+    ///
+    /// A value that the database does not have, with those that it has.
+    pub fn execution_options(&self, options: &ExecutionOptions) -> Result<Self, EngineError> {
+        let options: ExecutionOptions = self.options.iter().chain(options.iter()).collect();
+        let mut watch = Arc::new(self.watch.option());
+        if let Some(token) = options.logging_token() {
+            watch = watch.with_token(token);
+        }
+        Ok(Self {
+            shared: Arc::clone(&self.shared),
+            watch,
+            asked: Characteristics::of(&options, self.backend())?,
+            options,
+        })
+    }
+
+    /// The execution options of its Connections.
+    pub fn get_execution_options(&self) -> &ExecutionOptions {
+        &self.options
+    }
+
+    pub(crate) fn watch(&self) -> &Arc<Watch> {
+        &self.watch
+    }
+
+    pub(crate) fn hooks(&self) -> &Hooks<DB> {
+        &self.shared.hooks
+    }
+
+    pub(crate) fn backend(&self) -> Backend {
+        self.shared.backend
+    }
+
+    /// What each connection has from its first moment.
+    pub(crate) fn characteristics(&self) -> &Characteristics {
+        &self.shared.characteristics
+    }
+
+    /// What a connection is given at its checkout, if anything.
+    pub(crate) fn checkout_characteristics(&self) -> Option<Characteristics> {
+        Some(self.asked).filter(|asked| *asked != Characteristics::default())
+    }
+
+    pub(crate) fn default_level(&self) -> &OnceLock<IsolationLevel> {
+        &self.shared.default_level
+    }
+
+    pub(crate) fn told(&self, error: CheckoutError) -> Error {
+        (self.shared.tells)(error)
+    }
+
+    /// Takes a connection; waits until there is one, for at most `pool_timeout`.
+    ///
+    /// # Errors
+    ///
+    /// See [`CheckoutError`].
+    pub async fn connect(&self) -> Result<PoolConnection<DB>, CheckoutError> {
+        let mut connection = Connection::unconnected(self.clone());
+        connection.checkout(self.pool_timeout()).await?;
+        Ok(PoolConnection::new(connection))
+    }
+
+    /// Takes a connection and begins a transaction on it, which is rolled back if it is dropped. A
+    /// connection that turns out dead at BEGIN is replaced, and the caller does not hear of it.
+    ///
+    /// # Errors
+    ///
+    /// The driver's, or that no connection was to be had.
+    pub async fn begin(&self) -> Result<Transaction<'static, DB>, Error> {
+        let connection = PoolConnection::new(Connection::unconnected(self.clone()));
+        Transaction::begin_first(connection, None).await
+    }
+
+    /// Takes a connection as the pool has it; waits until there is one, for at most `pool_timeout`.
+    ///
+    /// # Errors
+    ///
+    /// See [`CheckoutError`].
+    pub async fn raw_connection(&self) -> Result<RawConnection<DB>, CheckoutError> {
+        self.pool().checkout().await
+    }
+
+    /// Replaces all connections: idle ones are closed at once, those in use when they come back. The
+    /// engine works on. Does not block.
+    pub fn dispose(&self) {
+        self.pool().recreate();
+        self.watch.board.tell(Event::EngineDisposed);
+    }
+
+    /// As [`dispose`](Self::dispose), but idle connections are let go without a word to the server
+    /// (SQLAlchemy's `dispose(close=False)`): they belong to somebody else, such as a parent process.
+    pub fn abandon(&self) {
+        self.pool().abandon();
+        self.watch.board.tell(Event::EngineDisposed);
+    }
+
+    /// Lends nothing any more, and waits until all connections have come back and are closed, for at
+    /// most `grace`. For the end of a program.
+    pub fn close(&self, grace: Duration) -> impl Future<Output = Closed> + Send + '_ {
+        self.pool().close(grace)
+    }
+
+    /// Registers listeners. Those of an option engine are not told of what happens on others; but
+    /// `do_connect` and `handle_error` hold for the pool, on whichever engine they were registered.
+    pub fn events(&self) -> EngineEvents<'_, DB> {
+        EngineEvents::new(&self.watch.board, &self.shared.hooks)
+    }
+
+    /// The pool's numbers at this moment; its `Display` is SQLAlchemy's status line.
+    pub fn status(&self) -> Status {
+        self.pool().status()
+    }
+
+    /// Where the database is, if the engine was made with a URL. Its `Display` hides the password.
+    pub fn url(&self) -> Option<&Url> {
+        self.shared.url.as_ref()
+    }
+
+    /// How long a checkout waits.
+    pub fn pool_timeout(&self) -> Duration {
+        self.pool().timeout()
+    }
+
+    /// The pool, with its own events, its size and its end.
+    pub fn pool(&self) -> &Pool<Connector<DB>> {
+        &self.shared.pool
+    }
+}
+
+fn permanent(
+    backend: Backend,
+    options: &EngineOptions,
+) -> Result<Characteristics, CharacteristicsError> {
+    let level = options.isolation_level().map(str::parse).transpose()?;
+    let characteristics = Characteristics {
+        isolation_level: level,
+        ..Characteristics::default()
+    };
+    characteristics.checked(backend)
+}
+
+impl<DB: Driver> Clone for Engine<DB> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            watch: Arc::clone(&self.watch),
+            options: self.options.clone(),
+            asked: self.asked,
+        }
+    }
+}
+
+/// `Engine(postgresql://scott:***@localhost/test)`, as SQLAlchemy prints it.
+impl<DB: Driver> fmt::Debug for Engine<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.url() {
+            Some(url) => write!(f, "Engine({url})"),
+            None => write!(f, "Engine({})", self.backend().name()),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+use std::{
+    fmt,
+    ops::Deref,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use everpool_core::{BoxError, BoxFuture, ConnectFault, Fault};
+use everpool_engine::{
+    Backend, events,
+    handlers::{Answer, ErrorContext, Handled, Handlers, Origin},
+};
+use sqlx::{ConnectOptions as _, Error};
+
+use crate::{
+    as_sqlx::{replaced, unwrapped},
+    classify,
+    connector::DriverError,
+    driver::{ConnectOptions, Driver},
+};
+
+type Opened<'a, DB> = BoxFuture<'a, Result<Option<<DB as sqlx::Database>::Connection>, BoxError>>;
+type DoConnect<DB> = dyn for<'a> Fn(&'a mut ConnectOptions<DB>) -> Opened<'a, DB> + Send + Sync;
+
+/// What the program has a say in: how connections are opened, and what errors mean.
+pub(crate) struct Hooks<DB: Driver> {
+    do_connect: RwLock<Vec<Arc<DoConnect<DB>>>>,
+    handlers: Handlers<DriverError>,
+    backend: Backend,
+    read_only_is_disconnect: bool,
+    is_memory: bool,
+}
+
+impl<DB: Driver> Hooks<DB> {
+    /// `is_memory`: the database dies with its connection.
+    pub(crate) fn new(backend: Backend, read_only_is_disconnect: bool, is_memory: bool) -> Self {
+        Self {
+            do_connect: RwLock::default(),
+            handlers: Handlers::default(),
+            backend,
+            read_only_is_disconnect,
+            is_memory,
+        }
+    }
+
+    /// A connection, as the hooks would have it. `options` are a fresh copy.
+    pub(crate) async fn connect(
+        &self,
+        options: ConnectOptions<DB>,
+    ) -> Result<DB::Connection, DriverError> {
+        let opened = self.establish(options).await;
+        opened.map_err(|error| self.judge_connect(error))
+    }
+
+    async fn establish(
+        &self,
+        mut options: ConnectOptions<DB>,
+    ) -> Result<DB::Connection, DriverError> {
+        let hooks = self
+            .do_connect
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        for hook in hooks {
+            if let Some(connection) = hook(&mut options).await.map_err(of_a_hook)? {
+                return Ok(connection);
+            }
+        }
+        options.connect().await.map_err(DriverError::Connect)
+    }
+
+    fn judge_connect(&self, error: DriverError) -> DriverError {
+        let assumed = match &error {
+            DriverError::Connect(error) => match classify::connect_fault(error) {
+                ConnectFault::Transient => Fault::Server,
+                ConnectFault::Permanent => Fault::Statement,
+            },
+            _ => Fault::Statement,
+        };
+        let handled = self.ask(&error, Origin::Connect, assumed);
+        let is_other = handled.fault.is_disconnect() != assumed.is_disconnect();
+        if handled.replacement.is_none() && !is_other {
+            return error;
+        }
+        DriverError::Handled {
+            error: handled.replacement.unwrap_or_else(|| error.into()),
+            connect_fault: match handled.fault.is_disconnect() {
+                true => ConnectFault::Transient,
+                false => ConnectFault::Permanent,
+            },
+        }
+    }
+
+    /// What is told of a statement's error, and whose fault it is.
+    pub(crate) fn judge(&self, error: Error, sql: Option<&str>) -> (Error, Fault) {
+        let fault = match self.read_only_is_disconnect && classify::is_read_only(&error) {
+            true => Fault::Server,
+            false => self.spared(classify::fault(&error)),
+        };
+        let error = DriverError::Query(error);
+        let handled = self.ask(&error, Origin::Execution(sql), fault);
+        let told = handled
+            .replacement
+            .map_or_else(|| unwrapped(error), replaced);
+        (told, handled.fault)
+    }
+
+    /// No error of another file costs a database in memory, which has none.
+    fn spared(&self, fault: Fault) -> Fault {
+        match self.is_memory {
+            true => Fault::Statement,
+            false => fault,
+        }
+    }
+
+    /// Whose fault the error of a ping or a reset is.
+    pub(crate) fn judge_in_pool(&self, error: &DriverError) -> Fault {
+        let (origin, by_tables) = match error {
+            DriverError::Ping(error) => (Origin::PrePing, classify::fault(error)),
+            DriverError::Query(error) => (Origin::Execution(None), classify::fault(error)),
+            _ => (Origin::Execution(None), Fault::Connection),
+        };
+        self.ask(error, origin, self.spared(by_tables)).fault
+    }
+
+    fn ask(&self, error: &DriverError, origin: Origin<'_>, fault: Fault) -> Handled {
+        self.handlers.handle(error, self.backend, origin, fault)
+    }
+}
+
+/// Why a hook opened no connection. What SQLx did not say, waiting does not mend.
+fn of_a_hook(error: BoxError) -> DriverError {
+    match error.downcast::<Error>() {
+        Ok(error) => DriverError::Connect(*error),
+        Err(error) => DriverError::Handled {
+            error,
+            connect_fault: ConnectFault::Permanent,
+        },
+    }
+}
+
+impl<DB: Driver> fmt::Debug for Hooks<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hooks").finish_non_exhaustive()
+    }
+}
+
+/// Registers listeners on an engine: those of `everpool_engine`'s [`Events`](events::Events), and
+/// what depends on the driver. For the pool's events see [`Engine::pool`](crate::Engine::pool).
+pub struct EngineEvents<'a, DB: Driver> {
+    plain: events::Events<'a>,
+    hooks: &'a Hooks<DB>,
+}
+
+impl<'a, DB: Driver> EngineEvents<'a, DB> {
+    pub(crate) fn new(board: &'a events::Board, hooks: &'a Hooks<DB>) -> Self {
+        Self {
+            plain: events::Events::new(board),
+            hooks,
+        }
+    }
+
+    /// A connection is to be opened. The hook may change the options, which are a fresh copy each time:
+    /// a password that rotates, a host that moved. It may also open a connection itself, and return it.
+    /// Called in the pool's background, for at most the pool's connect timeout. If it fails with an
+    /// [`Error`] of SQLx's, that counts as one of the connect; with any other error, a caller is told at
+    /// once.
+    ///
+    /// ```
+    /// # #[cfg(feature = "postgres")] {
+    /// # fn password_of_this_hour() -> &'static str { "s3cret" }
+    /// use everpool_sqlx::{EngineOptions, Postgres, create_engine};
+    ///
+    /// let options = EngineOptions::default();
+    /// let engine = create_engine::<Postgres>("postgresql://scott@localhost/shop", options)?;
+    /// engine.events().do_connect(|options| {
+    ///     Box::pin(async {
+    ///         *options = options.clone().password(password_of_this_hour());
+    ///         Ok(None) // None was opened here: the engine does it.
+    ///     })
+    /// });
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn do_connect<F>(&self, hook: F) -> &Self
+    where
+        F: for<'o> Fn(&'o mut ConnectOptions<DB>) -> Opened<'o, DB> + Send + Sync + 'static,
+    {
+        let hooks = self.hooks.do_connect.write();
+        hooks
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::new(hook));
+        self
+    }
+
+    /// Asked about each error of the driver: of a statement, a ping, a connect; not of what the program
+    /// does with the driver's own connection. It may say that the connection is lost, or that it is
+    /// not, and give another error to be told; `Ok(None)` leaves what is told as it is. What it gives for
+    /// a failed ping is not told: the pool tells the driver's. Must not block; see [`Handlers`].
+    pub fn handle_error<F>(&self, handler: F) -> &Self
+    where
+        F: Fn(&mut ErrorContext<'_, DriverError>) -> Answer + Send + Sync + 'static,
+    {
+        self.hooks.handlers.listen(handler);
+        self
+    }
+}
+
+impl<'a, DB: Driver> Deref for EngineEvents<'a, DB> {
+    type Target = events::Events<'a>;
+
+    fn deref(&self) -> &events::Events<'a> {
+        &self.plain
+    }
+}
+
+impl<DB: Driver> fmt::Debug for EngineEvents<'_, DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EngineEvents").finish_non_exhaustive()
+    }
+}

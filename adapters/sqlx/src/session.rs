@@ -1,0 +1,82 @@
+use std::fmt;
+
+use everpool_session::future;
+use sqlx::Error;
+
+use crate::{connection::Connection, driver::Driver, engine::Engine};
+
+/// Why a session could not commit or roll back.
+pub type SessionError = everpool_session::SessionError<Error>;
+
+/// A transaction scope, which executes queries of SQLx's.
+///
+/// Nothing is sent, and no connection taken, before the first statement. That one is preceded by
+/// BEGIN; if BEGIN meets a connection that died in the pool, another is taken and the program does
+/// not hear of it. After [`commit`](Self::commit) or [`rollback`](Self::rollback) the connection is
+/// back in the pool, and the next statement begins another transaction. Dropped, it rolls back.
+pub struct Session<DB: Driver> {
+    inner: future::Session<Connection<DB>>,
+}
+
+impl<DB: Driver> Session<DB> {
+    /// A session that will take its connection from `engine`. Nothing is taken or sent before the first
+    /// statement, so this is ready at once.
+    ///
+    /// # Errors
+    ///
+    /// None so far: what goes wrong with the connection or with BEGIN is the first statement's error.
+    pub async fn begin(engine: &Engine<DB>) -> Result<Self, SessionError> {
+        let connection = Connection::unconnected(engine.clone());
+        Ok(Self {
+            inner: future::Session::new(connection),
+        })
+    }
+
+    /// Commits what was done since the first statement; if there was none, nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// - [`CommitOutcomeUnknown`](everpool_session::SessionError::CommitOutcomeUnknown) if the
+    ///   connection was lost at COMMIT.
+    /// - [`Aborted`](everpool_session::SessionError::Aborted) if a statement had failed and the
+    ///   database will only roll back, and
+    ///   [`PendingRollback`](everpool_session::SessionError::PendingRollback) if the connection had
+    ///   been lost before: the session must be rolled back.
+    /// - [`Database`](everpool_session::SessionError::Database) if the database said no: the
+    ///   transaction is rolled back.
+    pub async fn commit(&mut self) -> Result<(), SessionError> {
+        self.inner.commit().await
+    }
+
+    /// Undoes what was done since the first statement; if there was none, nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// The database's. A lost connection is none: what was done on it is undone.
+    pub async fn rollback(&mut self) -> Result<(), SessionError> {
+        self.inner.rollback().await
+    }
+
+    /// The connection, in this session's transaction. Waits for a checkout and a BEGIN, if there is no
+    /// transaction yet.
+    ///
+    /// # Errors
+    ///
+    /// The driver's, of BEGIN, or that there is no connection.
+    pub async fn connection(&mut self) -> Result<&mut Connection<DB>, Error> {
+        self.inner.ready().await
+    }
+
+    /// Whether a transaction is open, or was when the connection was lost.
+    pub fn in_transaction(&mut self) -> bool {
+        self.inner.connection().in_transaction()
+    }
+}
+
+impl<DB: Driver> fmt::Debug for Session<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}

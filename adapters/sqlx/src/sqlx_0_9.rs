@@ -1,0 +1,151 @@
+//! What differs between the versions of SQLx: 0.9.
+
+use sqlx::{AssertSqlSafe, Database, Execute, RawSql, SqlSafeStr, SqlStr, error::BoxDynError};
+
+/// The text of a statement.
+pub type Sql<'q> = SqlStr;
+/// A statement that was prepared.
+pub type Prepared<'q, DB> = <DB as Database>::Statement;
+/// What the server says of a statement.
+pub type Described<DB> = sqlx::Describe<DB>;
+/// What a transaction is begun with.
+pub(crate) type Begin = SqlStr;
+
+/// A text that this crate made.
+pub fn raw(sql: &str) -> RawSql {
+    sqlx::raw_sql(AssertSqlSafe(sql))
+}
+
+pub(crate) fn text<'a>(sql: &'a Sql<'_>) -> &'a str {
+    sql.as_str()
+}
+
+/// The text of a query, and the query, which SQLx takes apart as it reads the text.
+pub(crate) fn peek<'q, DB, E>(mut query: E) -> (Sql<'q>, impl Execute<'q, DB> + 'q)
+where
+    DB: Database,
+    E: Execute<'q, DB> + 'q,
+{
+    let (statement, persistent) = (query.statement().cloned(), query.persistent());
+    let arguments = Some(query.take_arguments());
+    let sql = query.sql();
+    let peeked = Peeked::<DB> {
+        sql: sql.clone(),
+        statement,
+        arguments,
+        persistent,
+    };
+    (sql, peeked)
+}
+
+struct Peeked<DB: Database> {
+    sql: SqlStr,
+    statement: Option<DB::Statement>,
+    arguments: Option<Result<Option<DB::Arguments>, BoxDynError>>,
+    persistent: bool,
+}
+
+impl<DB: Database> Execute<'_, DB> for Peeked<DB> {
+    fn sql(self) -> SqlStr {
+        self.sql
+    }
+
+    fn statement(&self) -> Option<&DB::Statement> {
+        self.statement.as_ref()
+    }
+
+    fn take_arguments(&mut self) -> Result<Option<DB::Arguments>, BoxDynError> {
+        self.arguments.take().unwrap_or(Ok(None))
+    }
+
+    fn persistent(&self) -> bool {
+        self.persistent
+    }
+}
+
+/// What may be given for a statement that begins a transaction.
+pub trait BeginStatement: sealed::Sealed {
+    #[doc(hidden)]
+    fn into_begin(self) -> Begin;
+}
+
+impl<S: SqlSafeStr> BeginStatement for S {
+    fn into_begin(self) -> Begin {
+        self.into_sql_str()
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+
+    impl<S: super::SqlSafeStr> Sealed for S {}
+}
+
+/// SQLx's trait for one who gives a Connection for a statement.
+macro_rules! executor {
+    ($source:ty) => {
+        impl<'c, DB: Driver> sqlx::Executor<'c> for $source {
+            type Database = DB;
+
+            fn execute<'e, 'q: 'e, E>(
+                self,
+                query: E,
+            ) -> BoxFuture<'e, Result<DB::QueryResult, Error>>
+            where
+                'c: 'e,
+                E: Execute<'q, DB> + 'q,
+            {
+                $crate::executor::execute(self, query)
+            }
+
+            fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Piece<DB>, Error>>
+            where
+                'c: 'e,
+                E: Execute<'q, DB> + 'q,
+            {
+                $crate::executor::fetch_many(self, query)
+            }
+
+            fn fetch_all<'e, 'q: 'e, E>(
+                self,
+                query: E,
+            ) -> BoxFuture<'e, Result<Vec<DB::Row>, Error>>
+            where
+                'c: 'e,
+                E: Execute<'q, DB> + 'q,
+            {
+                $crate::executor::fetch_all(self, query)
+            }
+
+            fn fetch_optional<'e, 'q: 'e, E>(
+                self,
+                query: E,
+            ) -> BoxFuture<'e, Result<Option<DB::Row>, Error>>
+            where
+                'c: 'e,
+                E: Execute<'q, DB> + 'q,
+            {
+                $crate::executor::fetch_optional(self, query)
+            }
+
+            fn prepare_with<'e>(
+                self,
+                sql: Sql<'static>,
+                parameters: &'e [DB::TypeInfo],
+            ) -> BoxFuture<'e, Result<Prepared<'static, DB>, Error>>
+            where
+                'c: 'e,
+            {
+                $crate::executor::prepare_with(self, sql, parameters)
+            }
+
+            fn describe<'e>(self, sql: Sql<'static>) -> BoxFuture<'e, Result<Described<DB>, Error>>
+            where
+                'c: 'e,
+            {
+                $crate::executor::describe(self, sql)
+            }
+        }
+    };
+}
+pub(crate) use executor;
