@@ -5,19 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diesel::{
-    QueryResult,
-    connection::{AnsiTransactionManager, Connection, LoadConnection, TransactionManager},
-};
-use everpool_diesel::{Driver, Engine, EngineOptions, EngineOptionsBuilder, create_engine};
+use everpool_engine::{EngineOptions, EngineOptionsBuilder};
 
-/// Diesel's word for the database of `D`.
-pub(crate) type Backend<D> = <<D as Database>::Driver as Connection>::Backend;
+use crate::adapter::{Engine, Statements as _};
 
 /// A database with a table `t` of one number `i`, which is empty.
 pub(crate) trait Database: Sized {
-    /// Diesel's connection to it.
-    type Driver: Driver + LoadConnection;
+    /// Diesel's engine for it.
+    type Diesel: Engine;
 
     /// Its name in a report.
     const NAME: &str;
@@ -29,29 +24,24 @@ pub(crate) trait Database: Sized {
 
     fn url(&self) -> String;
 
-    /// The value of an expression.
-    fn number<C>(connection: &mut C, expression: &str) -> QueryResult<i64>
-    where
-        C: LoadConnection<Backend = Backend<Self>>;
-
-    /// A query whose prepared statement is kept, with the value 1.
-    fn cacheable<C>(connection: &mut C) -> QueryResult<i32>
-    where
-        C: LoadConnection<Backend = Backend<Self>>;
-
     /// What another user of the database sees of `t`: its committed rows.
     fn committed_rows(&self) -> i64;
 
-    fn engine(&self, options: EngineOptionsBuilder) -> Engine<Self::Driver> {
-        create_engine(self.url(), options.build().unwrap()).unwrap()
+    /// What its engine is told beside what a case tells it.
+    fn options(options: EngineOptionsBuilder) -> EngineOptionsBuilder {
+        options
     }
 
-    fn default_engine(&self) -> Engine<Self::Driver> {
+    fn engine<E: Engine>(&self, options: EngineOptionsBuilder) -> E {
+        E::create(&self.url(), Self::options(options).build().unwrap())
+    }
+
+    fn default_engine<E: Engine>(&self) -> E {
         self.engine(EngineOptions::builder())
     }
 
     /// An engine with one connection, so that the next user gets the last one's, if it is kept.
-    fn narrow_engine(&self) -> Engine<Self::Driver> {
+    fn narrow_engine<E: Engine>(&self) -> E {
         self.engine(Self::narrow())
     }
 
@@ -62,14 +52,6 @@ pub(crate) trait Database: Sized {
         } else {
             options.pool_max_total(1)
         }
-    }
-
-    fn one<C: LoadConnection<Backend = Backend<Self>>>(connection: &mut C) -> QueryResult<i64> {
-        Self::number(connection, "1")
-    }
-
-    fn rows<C: LoadConnection<Backend = Backend<Self>>>(connection: &mut C) -> QueryResult<i64> {
-        Self::number(connection, "(SELECT COUNT(*) FROM t)")
     }
 }
 
@@ -93,17 +75,12 @@ pub(crate) trait Server: Database {
 }
 
 /// `n` connections that rest in the pool, if it keeps them, each used once.
-pub(crate) fn fill<D: Database>(engine: &Engine<D::Driver>, n: usize) {
+pub(crate) fn fill<E: Engine, D: Database>(engine: &E, n: usize) {
     let mut all: Vec<_> = (0..n).map(|_| engine.connect().unwrap()).collect();
     all.iter_mut()
-        .for_each(|connection| assert_eq!(D::one(connection), Ok(1)));
+        .for_each(|connection| assert_eq!(connection.one().unwrap(), 1));
     drop(all);
     assert_eq!(engine.status().idle, if D::KEEPS { n } else { 0 });
-}
-
-/// As a program does that ends its transactions by `commit()` and `rollback()`.
-pub(crate) fn begin<C: Driver>(connection: &mut everpool_diesel::Connection<C>) {
-    AnsiTransactionManager::begin_transaction(connection).unwrap();
 }
 
 pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
@@ -114,20 +91,30 @@ pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Says of a case that fails on which database it did.
-pub(crate) fn on<D: Database>(case: fn()) {
-    eprintln!("on {}", D::NAME);
+/// Says of a case that fails on which database it did, and through which adapter.
+pub(crate) fn on<E: Engine, D: Database>(case: fn()) {
+    eprintln!("{} on {}", E::ADAPTER, D::NAME);
     case();
 }
 
+/// A case through each adapter on the databases named.
+macro_rules! on_each {
+    ($case:ident: $($database:ty),+) => {$(
+        crate::database::on::<<$database as crate::database::Database>::Diesel, $database>(
+            $case::<<$database as crate::database::Database>::Diesel, $database>,
+        );
+    )+};
+}
+pub(crate) use on_each;
+
 macro_rules! on_each_server {
     ($case:ident) => {
-        crate::database::on::<everpool_tests::PostgreSql>($case::<everpool_tests::PostgreSql>);
-        crate::database::on::<everpool_tests::MariaDb>($case::<everpool_tests::MariaDb>);
-        crate::database::on::<crate::pgbouncer::QueuePooled>(
-            $case::<crate::pgbouncer::QueuePooled>,
+        crate::database::on_each!(
+            $case: everpool_tests::PostgreSql,
+            everpool_tests::MariaDb,
+            crate::pgbouncer::QueuePooled,
+            crate::pgbouncer::NullPooled
         );
-        crate::database::on::<crate::pgbouncer::NullPooled>($case::<crate::pgbouncer::NullPooled>);
     };
 }
 pub(crate) use on_each_server;
@@ -135,7 +122,7 @@ pub(crate) use on_each_server;
 macro_rules! on_each_database {
     ($case:ident) => {
         crate::database::on_each_server!($case);
-        crate::database::on::<crate::sqlite::Sqlite>($case::<crate::sqlite::Sqlite>);
+        crate::database::on_each!($case: crate::sqlite::Sqlite);
     };
 }
 pub(crate) use on_each_database;

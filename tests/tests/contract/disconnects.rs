@@ -1,16 +1,11 @@
 //! Connections that are lost while somebody has them.
 
-use diesel::{
-    QueryResult,
-    connection::{Connection as _, SimpleConnection},
-    result::Error,
-};
-use everpool_diesel::{Session, SessionError};
-
+use everpool_session::SessionError;
 use everpool_tests::{MariaDb, PostgreSql};
 
 use crate::{
-    database::{Server, begin, fill, on, on_each_server},
+    adapter::{Connection, Engine, GIVEN_UP, Outcome, Session, Statements, Transactions},
+    database::{Server, fill, on_each, on_each_server},
     pgbouncer::QueuePooled,
 };
 
@@ -19,19 +14,17 @@ const INSERT: &str = "INSERT INTO t VALUES (1)";
 #[test]
 fn one_request_meets_the_dead_server_and_all_that_died_with_it_is_replaced() {
     // Not with a NullPool, in which none can die.
-    on::<PostgreSql>(case::<PostgreSql>);
-    on::<MariaDb>(case::<MariaDb>);
-    on::<QueuePooled>(case::<QueuePooled>);
+    on_each!(case: PostgreSql, MariaDb, QueuePooled);
 
-    fn case<D: Server>() {
+    fn case<E: Engine, D: Server>() {
         let server = D::start();
-        let engine = server.default_engine();
-        fill::<D>(&engine, 4);
+        let engine = server.default_engine::<E>();
+        fill::<E, D>(&engine, 4);
         let before = engine.status().generation;
         server.end_sessions();
 
         let mut first = engine.connect().unwrap();
-        D::one(&mut first).unwrap_err();
+        first.one().unwrap_err();
         assert!(first.invalidated());
         assert_ne!(engine.status().generation, before);
 
@@ -39,9 +32,9 @@ fn one_request_meets_the_dead_server_and_all_that_died_with_it_is_replaced() {
         let mut others: Vec<_> = (0..4).map(|_| engine.connect().unwrap()).collect();
         others
             .iter_mut()
-            .for_each(|connection| assert_eq!(D::one(connection), Ok(1)));
+            .for_each(|connection| assert_eq!(connection.one().unwrap(), 1));
         // So is the first, at its next use.
-        assert_eq!(D::one(&mut first), Ok(1));
+        assert_eq!(first.one().unwrap(), 1);
         assert!(!first.invalidated());
     }
 }
@@ -50,21 +43,21 @@ fn one_request_meets_the_dead_server_and_all_that_died_with_it_is_replaced() {
 fn connections_lost_in_one_outage_recreate_the_pool_once() {
     on_each_server!(case);
 
-    fn case<D: Server>() {
+    fn case<E: Engine, D: Server>() {
         let server = D::start();
-        let engine = server.default_engine();
+        let engine = server.default_engine::<E>();
         let mut held: Vec<_> = (0..4).map(|_| engine.connect().unwrap()).collect();
         server.end_sessions();
 
-        D::one(&mut held[0]).unwrap_err();
+        held[0].one().unwrap_err();
         let recreated = engine.status().generation;
         let mut fresh = engine.connect().unwrap();
         for connection in &mut held[1..] {
-            D::one(connection).unwrap_err();
+            connection.one().unwrap_err();
         }
 
         assert_eq!(engine.status().generation, recreated);
-        assert_eq!(D::one(&mut fresh), Ok(1));
+        assert_eq!(fresh.one().unwrap(), 1);
         assert!(!fresh.invalidated());
     }
 }
@@ -73,24 +66,24 @@ fn connections_lost_in_one_outage_recreate_the_pool_once() {
 fn in_a_lost_transaction_nothing_runs_until_it_is_rolled_back() {
     on_each_server!(case);
 
-    fn case<D: Server>() {
+    fn case<E: Engine, D: Server>() {
         let server = D::start();
-        let engine = server.default_engine();
+        let engine = server.default_engine::<E>();
         let mut connection = engine.connect().unwrap();
-        begin(&mut connection);
-        assert_eq!(D::one(&mut connection), Ok(1));
+        connection.begin().unwrap();
+        assert_eq!(connection.one().unwrap(), 1);
         server.end_sessions();
 
-        D::one(&mut connection).unwrap_err();
+        connection.one().unwrap_err();
         for _ in 0..2 {
-            let pending = D::one(&mut connection).unwrap_err().to_string();
+            let pending = connection.one().unwrap_err().to_string();
             let words = "can't reconnect until the invalid transaction is rolled back";
             assert!(pending.contains(words), "{pending}");
         }
         connection.commit().unwrap_err();
 
         connection.rollback().unwrap();
-        assert_eq!(D::one(&mut connection), Ok(1));
+        assert_eq!(connection.one().unwrap(), 1);
     }
 }
 
@@ -98,15 +91,15 @@ fn in_a_lost_transaction_nothing_runs_until_it_is_rolled_back() {
 fn a_transaction_closure_returns_the_disconnect_and_the_next_one_works() {
     on_each_server!(case);
 
-    fn case<D: Server>() {
+    fn case<E: Engine, D: Server>() {
         let server = D::start();
-        let engine = server.default_engine();
+        let engine = server.default_engine::<E>();
         let mut connection = engine.connect().unwrap();
 
         let lost = connection.transaction(|c| {
-            c.batch_execute(INSERT)?;
+            c.execute(INSERT)?;
             server.end_sessions();
-            c.transaction(D::one)
+            c.transaction(Statements::one)
         });
         let lost = lost.unwrap_err().to_string();
         let words = [
@@ -117,7 +110,7 @@ fn a_transaction_closure_returns_the_disconnect_and_the_next_one_works() {
         ];
         assert!(words.iter().any(|words| lost.contains(words)), "{lost}");
 
-        assert_eq!(connection.transaction(D::one), Ok(1));
+        assert_eq!(connection.transaction(Statements::one).unwrap(), 1);
         assert_eq!(server.committed_rows(), 0);
     }
 }
@@ -126,17 +119,17 @@ fn a_transaction_closure_returns_the_disconnect_and_the_next_one_works() {
 fn a_connection_lost_at_the_commit_of_a_closure_says_so_and_the_next_one_works() {
     on_each_server!(case);
 
-    fn case<D: Server>() {
+    fn case<E: Engine, D: Server>() {
         let server = D::start();
-        let engine = server.default_engine();
+        let engine = server.default_engine::<E>();
         let mut connection = engine.connect().unwrap();
-        let lost = connection.transaction(|c| {
-            c.batch_execute(INSERT)?;
+        let lost = connection.transaction(|c| -> Outcome {
+            c.execute(INSERT)?;
             server.end_sessions();
-            QueryResult::Ok(())
+            Ok(())
         });
         lost.unwrap_err();
-        assert_eq!(connection.transaction(D::one), Ok(1));
+        assert_eq!(connection.transaction(Statements::one).unwrap(), 1);
         assert_eq!(server.committed_rows(), 0);
     }
 }
@@ -145,21 +138,21 @@ fn a_connection_lost_at_the_commit_of_a_closure_says_so_and_the_next_one_works()
 fn a_connection_lost_at_the_end_of_a_savepoint_unwinds_level_by_level() {
     on_each_server!(case);
 
-    fn case<D: Server>() {
+    fn case<E: Engine, D: Server>() {
         let server = D::start();
-        let engine = server.default_engine();
+        let engine = server.default_engine::<E>();
         let mut connection = engine.connect().unwrap();
-        let lost = connection.transaction(|c| {
-            let inner = c.transaction(|c| {
-                c.batch_execute(INSERT)?;
+        let lost = connection.transaction(|c| -> Outcome {
+            let inner = c.transaction(|c| -> Outcome {
+                c.execute(INSERT)?;
                 server.end_sessions();
-                QueryResult::Ok(())
+                Ok(())
             });
             assert!(inner.is_err());
             inner
         });
         lost.unwrap_err();
-        assert_eq!(connection.transaction(D::one), Ok(1));
+        assert_eq!(connection.transaction(Statements::one).unwrap(), 1);
         assert_eq!(server.committed_rows(), 0);
     }
 }
@@ -168,19 +161,19 @@ fn a_connection_lost_at_the_end_of_a_savepoint_unwinds_level_by_level() {
 fn a_connection_lost_at_the_rollback_has_rolled_back() {
     on_each_server!(case);
 
-    fn case<D: Server>() {
+    fn case<E: Engine, D: Server>() {
         let server = D::start();
-        let engine = server.default_engine();
+        let engine = server.default_engine::<E>();
         let mut connection = engine.connect().unwrap();
 
-        let undone = connection.transaction(|c| {
-            D::one(c)?;
+        let undone = connection.transaction(|c| -> Outcome {
+            c.one()?;
             server.end_sessions();
-            Err::<(), _>(Error::RollbackTransaction)
+            Err(GIVEN_UP.into())
         });
 
-        assert_eq!(undone, Err(Error::RollbackTransaction));
-        assert_eq!(connection.transaction(D::one), Ok(1));
+        assert_eq!(undone.unwrap_err().to_string(), GIVEN_UP);
+        assert_eq!(connection.transaction(Statements::one).unwrap(), 1);
     }
 }
 
@@ -188,19 +181,19 @@ fn a_connection_lost_at_the_rollback_has_rolled_back() {
 fn a_closure_that_swallows_the_disconnect_cannot_commit() {
     on_each_server!(case);
 
-    fn case<D: Server>() {
+    fn case<E: Engine, D: Server>() {
         let server = D::start();
-        let engine = server.default_engine();
+        let engine = server.default_engine::<E>();
         let mut connection = engine.connect().unwrap();
 
-        let swallowed = connection.transaction(|c| {
+        let swallowed = connection.transaction(|c| -> Outcome {
             server.end_sessions();
-            let _swallowed = D::one(c);
-            QueryResult::Ok(())
+            let _swallowed = c.one();
+            Ok(())
         });
 
         swallowed.unwrap_err();
-        assert_eq!(connection.transaction(D::one), Ok(1));
+        assert_eq!(connection.transaction(Statements::one).unwrap(), 1);
     }
 }
 
@@ -208,22 +201,22 @@ fn a_closure_that_swallows_the_disconnect_cannot_commit() {
 fn the_message_names_a_savepoint_that_was_open() {
     on_each_server!(case);
 
-    fn case<D: Server>() {
+    fn case<E: Engine, D: Server>() {
         let server = D::start();
-        let engine = server.default_engine();
+        let engine = server.default_engine::<E>();
         let mut connection = engine.connect().unwrap();
 
         let mut pending = None;
         let lost = connection.transaction(|c| {
-            c.transaction(|c| {
+            c.transaction(|c| -> Outcome {
                 server.end_sessions();
-                D::one(c).unwrap_err();
-                pending = Some(D::one(c).unwrap_err());
-                Err::<(), _>(Error::RollbackTransaction)
+                c.one().unwrap_err();
+                pending = Some(c.one().unwrap_err());
+                Err(GIVEN_UP.into())
             })
         });
 
-        assert_eq!(lost, Err(Error::RollbackTransaction));
+        assert_eq!(lost.unwrap_err().to_string(), GIVEN_UP);
         let pending = pending.unwrap().to_string();
         let words = "invalid savepoint transaction is rolled back";
         assert!(pending.contains(words), "{pending}");
@@ -234,20 +227,20 @@ fn the_message_names_a_savepoint_that_was_open() {
 fn a_session_lost_in_its_transaction_must_be_rolled_back() {
     on_each_server!(case);
 
-    fn case<D: Server>() {
+    fn case<E: Engine, D: Server>() {
         let server = D::start();
-        let engine = server.default_engine();
-        let mut session = Session::begin(&engine).unwrap();
-        assert_eq!(D::one(&mut session), Ok(1));
+        let engine = server.default_engine::<E>();
+        let mut session = engine.session();
+        assert_eq!(session.one().unwrap(), 1);
         server.end_sessions();
 
-        D::one(&mut session).unwrap_err();
-        D::one(&mut session).unwrap_err();
+        session.one().unwrap_err();
+        session.one().unwrap_err();
         let pending = session.commit();
         assert!(matches!(pending, Err(SessionError::PendingRollback(_))));
         session.rollback().unwrap();
 
-        assert_eq!(D::one(&mut session), Ok(1));
+        assert_eq!(session.one().unwrap(), 1);
         session.commit().unwrap();
     }
 }
@@ -256,18 +249,18 @@ fn a_session_lost_in_its_transaction_must_be_rolled_back() {
 fn a_session_that_meets_the_disconnect_at_commit_does_not_know_the_outcome() {
     on_each_server!(case);
 
-    fn case<D: Server>() {
+    fn case<E: Engine, D: Server>() {
         let server = D::start();
-        let engine = server.default_engine();
-        let mut session = Session::begin(&engine).unwrap();
-        session.batch_execute(INSERT).unwrap();
+        let engine = server.default_engine::<E>();
+        let mut session = engine.session();
+        session.execute(INSERT).unwrap();
         server.end_sessions();
 
         let outcome = session.commit().unwrap_err();
         let is_unknown = matches!(outcome, SessionError::CommitOutcomeUnknown(_));
         assert!(is_unknown, "{outcome:?}");
         // It can go on: there is nothing left of that transaction to roll back.
-        session.batch_execute(INSERT).unwrap();
+        session.execute(INSERT).unwrap();
         session.commit().unwrap();
         assert_eq!(server.committed_rows(), 1);
     }

@@ -1,8 +1,10 @@
-//! What an engine through Diesel promises on every database, told once. What only one of them has is
-//! tested beside this: `diesel_postgres.rs`, `diesel_mysql.rs`, `diesel_sqlite.rs`.
+//! What an engine promises on every database and through every adapter, told once. What only one database
+//! has is tested beside this: `diesel_postgres.rs`, `diesel_mysql.rs`, `diesel_sqlite.rs`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall end")]
 
+mod adapter;
 mod database;
+mod diesel;
 mod disconnects;
 mod leftovers;
 mod mariadb;

@@ -1,16 +1,11 @@
-use diesel::{
-    IntoSql, MysqlConnection, QueryResult, RunQueryDsl,
-    connection::LoadConnection,
-    dsl::sql,
-    mysql::Mysql,
-    sql_types::{BigInt, Integer},
-};
+use diesel::MysqlConnection;
+use everpool_diesel::Engine;
 use everpool_tests::MariaDb;
 
 use crate::database::{Database, Server};
 
 impl Database for MariaDb {
-    type Driver = MysqlConnection;
+    type Diesel = Engine<MysqlConnection>;
 
     const NAME: &str = "MariaDB";
 
@@ -24,17 +19,6 @@ impl Database for MariaDb {
 
     fn url(&self) -> String {
         MariaDb::url(self)
-    }
-
-    fn number<C: LoadConnection<Backend = Mysql>>(
-        connection: &mut C,
-        expression: &str,
-    ) -> QueryResult<i64> {
-        diesel::select(sql::<BigInt>(expression)).get_result(connection)
-    }
-
-    fn cacheable<C: LoadConnection<Backend = Mysql>>(connection: &mut C) -> QueryResult<i32> {
-        diesel::select(1.into_sql::<Integer>()).get_result(connection)
     }
 
     fn committed_rows(&self) -> i64 {

@@ -2,30 +2,34 @@
 
 use std::{thread, time::Duration};
 
-use everpool_diesel::{CheckoutError, EngineOptions, create_engine};
+use everpool_core::CheckoutError;
+use everpool_engine::EngineOptions;
 
-use crate::database::{Server, fill, on_each_server, until};
+use crate::{
+    adapter::{Connection, Engine, Statements},
+    database::{Server, fill, on_each_server, until},
+};
 
 #[test]
 fn pre_ping_replaces_a_connection_that_died_in_the_pool() {
     on_each_server!(case);
 
-    fn case<D: Server>() {
+    fn case<E: Engine, D: Server>() {
         let mut server = D::start();
-        let engine = server.engine(EngineOptions::builder().pool_pre_ping(true));
-        fill::<D>(&engine, 3);
+        let engine = server.engine::<E>(EngineOptions::builder().pool_pre_ping(true));
+        fill::<E, D>(&engine, 3);
         server.stop();
         server.start_again();
-        assert_eq!(D::one(&mut engine.connect().unwrap()), Ok(1));
+        assert_eq!(engine.connect().unwrap().one().unwrap(), 1);
 
-        fill::<D>(&engine, 3);
+        fill::<E, D>(&engine, 3);
         server.kill();
         server.start_again();
-        assert_eq!(D::one(&mut engine.connect().unwrap()), Ok(1));
+        assert_eq!(engine.connect().unwrap().one().unwrap(), 1);
 
-        fill::<D>(&engine, 3);
+        fill::<E, D>(&engine, 3);
         server.end_sessions();
-        assert_eq!(D::one(&mut engine.connect().unwrap()), Ok(1));
+        assert_eq!(engine.connect().unwrap().one().unwrap(), 1);
     }
 }
 
@@ -33,17 +37,17 @@ fn pre_ping_replaces_a_connection_that_died_in_the_pool() {
 fn a_server_that_was_killed_is_a_disconnect_and_the_next_statement_meets_the_new_one() {
     on_each_server!(case);
 
-    fn case<D: Server>() {
+    fn case<E: Engine, D: Server>() {
         let mut server = D::start();
-        let engine = server.default_engine();
+        let engine = server.default_engine::<E>();
         let mut connection = engine.connect().unwrap();
-        assert_eq!(D::one(&mut connection), Ok(1));
+        assert_eq!(connection.one().unwrap(), 1);
         server.kill();
         server.start_again();
 
-        D::one(&mut connection).unwrap_err();
+        connection.one().unwrap_err();
         assert!(connection.invalidated());
-        assert_eq!(D::one(&mut connection), Ok(1));
+        assert_eq!(connection.one().unwrap(), 1);
     }
 }
 
@@ -51,21 +55,21 @@ fn a_server_that_was_killed_is_a_disconnect_and_the_next_statement_meets_the_new
 fn callers_wait_through_a_restart() {
     on_each_server!(case);
 
-    fn case<D: Server>() {
+    fn case<E: Engine, D: Server>() {
         let mut server = D::start();
-        let engine = server.default_engine();
-        fill::<D>(&engine, 2);
+        let engine = server.default_engine::<E>();
+        fill::<E, D>(&engine, 2);
         server.stop();
         engine.dispose();
 
         thread::scope(|scope| {
             let waiting: Vec<_> = (0..3)
-                .map(|_| scope.spawn(|| D::one(&mut engine.connect().unwrap())))
+                .map(|_| scope.spawn(|| engine.connect().unwrap().one().unwrap()))
                 .collect();
             until("three callers wait", || engine.status().waiting == 3);
             server.start_again();
             for caller in waiting {
-                assert_eq!(caller.join().unwrap(), Ok(1));
+                assert_eq!(caller.join().unwrap(), 1);
             }
         });
     }
@@ -75,10 +79,10 @@ fn callers_wait_through_a_restart() {
 fn after_the_grace_callers_are_told_the_real_error_and_recovery_is_noticed() {
     on_each_server!(case);
 
-    fn case<D: Server>() {
+    fn case<E: Engine, D: Server>() {
         let mut server = D::start();
         let grace = Duration::from_millis(50);
-        let engine = server.engine(EngineOptions::builder().pool_outage_grace(grace));
+        let engine = server.engine::<E>(EngineOptions::builder().pool_outage_grace(grace));
         server.stop();
 
         for _ in 0..2 {
@@ -100,10 +104,10 @@ fn after_the_grace_callers_are_told_the_real_error_and_recovery_is_noticed() {
 fn what_trying_again_cannot_mend_is_told_at_once_and_without_the_password() {
     on_each_server!(case);
 
-    fn case<D: Server>() {
+    fn case<E: Engine, D: Server>() {
         let server = D::start();
         let url = server.url_to_nowhere("s3cret-Pw");
-        let engine = create_engine::<D::Driver>(&url, EngineOptions::default()).unwrap();
+        let engine = E::create(&url, EngineOptions::default());
 
         let told = engine.connect().unwrap_err();
         assert!(matches!(told, CheckoutError::Connect(_)), "{told:?}");
@@ -117,10 +121,10 @@ fn what_trying_again_cannot_mend_is_told_at_once_and_without_the_password() {
 fn a_frozen_server_costs_callers_their_pool_timeout_and_is_back_when_it_thaws() {
     on_each_server!(case);
 
-    fn case<D: Server>() {
+    fn case<E: Engine, D: Server>() {
         let server = D::start();
         let options = EngineOptions::builder().pool_timeout(Duration::from_millis(300));
-        let engine = server.engine(options);
+        let engine = server.engine::<E>(options);
         let mut held = None;
         until("a first connection", || {
             held = engine.connect().ok();
@@ -134,7 +138,7 @@ fn a_frozen_server_costs_callers_their_pool_timeout_and_is_back_when_it_thaws() 
         until("the engine lends again", || {
             engine
                 .connect()
-                .is_ok_and(|mut lent| D::one(&mut lent) == Ok(1))
+                .is_ok_and(|mut lent| matches!(lent.one(), Ok(1)))
         });
     }
 }

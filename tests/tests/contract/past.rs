@@ -1,25 +1,23 @@
 //! What is done with the driver's own connection, past the engine's.
 
-use diesel::{
-    QueryResult,
-    connection::{Connection as _, SimpleConnection},
+use crate::{
+    adapter::{Connection, Engine, Statements, Transactions},
+    database::{Database, Server, fill, on_each_database, on_each_server},
 };
-
-use crate::database::{Database, Server, fill, on_each_database, on_each_server};
 
 #[test]
 fn a_function_that_takes_the_driver_s_connection_is_given_it() {
     on_each_database!(case);
 
-    fn insert<C: SimpleConnection>(connection: &mut C) -> QueryResult<()> {
-        connection.batch_execute("INSERT INTO t VALUES (1)")
+    fn insert<C: Statements>(connection: &mut C) -> Result<(), C::Error> {
+        connection.execute("INSERT INTO t VALUES (1)")
     }
 
-    fn case<D: Database>() {
+    fn case<E: Engine, D: Database>() {
         let database = D::start();
-        let engine = database.default_engine();
+        let engine = database.default_engine::<E>();
         let mut connection = engine.connect().unwrap();
-        insert::<D::Driver>(&mut connection).unwrap();
+        insert(connection.as_driver()).unwrap();
         assert_eq!(database.committed_rows(), 1);
     }
 }
@@ -28,21 +26,21 @@ fn a_function_that_takes_the_driver_s_connection_is_given_it() {
 fn a_disconnect_past_the_connection_is_noticed_at_its_next_use() {
     on_each_server!(case);
 
-    fn case<D: Server>() {
+    fn case<E: Engine, D: Server>() {
         let server = D::start();
-        let engine = server.default_engine();
+        let engine = server.default_engine::<E>();
         let mut connection = engine.connect().unwrap();
-        fill::<D>(&engine, 2);
+        fill::<E, D>(&engine, 2);
         let before = engine.status().generation;
         server.end_sessions();
 
-        let raw: &mut D::Driver = &mut connection;
-        D::one(raw).unwrap_err();
+        let raw = connection.as_driver();
+        raw.one().unwrap_err();
 
-        assert_eq!(D::one(&mut connection), Ok(1));
+        assert_eq!(connection.one().unwrap(), 1);
         // What died with it in the pool is gone too.
         assert_ne!(engine.status().generation, before);
-        assert_eq!(D::one(&mut engine.connect().unwrap()), Ok(1));
+        assert_eq!(engine.connect().unwrap().one().unwrap(), 1);
     }
 }
 
@@ -50,17 +48,17 @@ fn a_disconnect_past_the_connection_is_noticed_at_its_next_use() {
 fn a_disconnect_past_the_connection_is_noticed_at_its_return() {
     on_each_server!(case);
 
-    fn case<D: Server>() {
+    fn case<E: Engine, D: Server>() {
         let server = D::start();
-        let engine = server.default_engine();
+        let engine = server.default_engine::<E>();
         let mut connection = engine.connect().unwrap();
         let before = engine.status().generation;
         server.end_sessions();
-        D::one::<D::Driver>(&mut connection).unwrap_err();
+        connection.as_driver().one().unwrap_err();
         drop(connection);
 
         assert_ne!(engine.status().generation, before);
-        assert_eq!(D::one(&mut engine.connect().unwrap()), Ok(1));
+        assert_eq!(engine.connect().unwrap().one().unwrap(), 1);
     }
 }
 
@@ -68,19 +66,19 @@ fn a_disconnect_past_the_connection_is_noticed_at_its_return() {
 fn a_disconnect_past_the_connection_in_a_transaction_is_pending() {
     on_each_server!(case);
 
-    fn case<D: Server>() {
+    fn case<E: Engine, D: Server>() {
         let server = D::start();
-        let engine = server.default_engine();
+        let engine = server.default_engine::<E>();
         let mut connection = engine.connect().unwrap();
         let lost = connection.transaction(|c| {
             server.end_sessions();
-            D::one::<D::Driver>(c).unwrap_err();
-            let pending = D::one(c).unwrap_err().to_string();
+            c.as_driver().one().unwrap_err();
+            let pending = c.one().unwrap_err().to_string();
             assert!(pending.contains("rolled back"), "{pending}");
-            D::one(c)
+            c.one()
         });
         lost.unwrap_err();
-        assert_eq!(connection.transaction(D::one), Ok(1));
+        assert_eq!(connection.transaction(Statements::one).unwrap(), 1);
     }
 }
 
@@ -88,13 +86,13 @@ fn a_disconnect_past_the_connection_in_a_transaction_is_pending() {
 fn the_driver_s_connection_is_another_one_after_a_disconnect() {
     on_each_server!(case);
 
-    fn case<D: Server>() {
+    fn case<E: Engine, D: Server>() {
         let server = D::start();
-        let engine = server.default_engine();
+        let engine = server.default_engine::<E>();
         let mut connection = engine.connect().unwrap();
         server.end_sessions();
-        D::one(&mut connection).unwrap_err();
-        assert_eq!(D::one(connection.driver_connection().unwrap()), Ok(1));
+        connection.one().unwrap_err();
+        assert_eq!(connection.driver_connection().unwrap().one().unwrap(), 1);
     }
 }
 
@@ -102,16 +100,16 @@ fn the_driver_s_connection_is_another_one_after_a_disconnect() {
 fn where_there_is_no_connection_to_be_had_the_driver_s_is_an_error() {
     on_each_server!(case);
 
-    fn case<D: Server>() {
+    fn case<E: Engine, D: Server>() {
         let server = D::start();
-        let engine = server.default_engine();
+        let engine = server.default_engine::<E>();
         let mut connection = engine.connect().unwrap();
         let lost = connection.transaction(|c| {
             server.end_sessions();
-            D::one(c).unwrap_err();
+            c.one().unwrap_err();
             let refused = c.driver_connection().err().unwrap().to_string();
             assert!(refused.contains("rolled back"), "{refused}");
-            D::one(c)
+            c.one()
         });
         lost.unwrap_err();
     }

@@ -1,5 +1,5 @@
-use diesel::{PgConnection, QueryResult, connection::LoadConnection, pg::Pg};
-use everpool_diesel::{Engine, EngineOptionsBuilder, PoolClass, create_engine};
+use everpool_core::PoolClass;
+use everpool_engine::EngineOptionsBuilder;
 use everpool_tests::{PgBouncer, PostgreSql};
 
 use crate::database::{Database, Server};
@@ -15,7 +15,7 @@ pub(crate) type QueuePooled = Bounced<true>;
 pub(crate) type NullPooled = Bounced<false>;
 
 impl<const KEEPS: bool> Database for Bounced<KEEPS> {
-    type Driver = PgConnection;
+    type Diesel = <PostgreSql as Database>::Diesel;
 
     const NAME: &str = if KEEPS {
         "PostgreSQL behind PgBouncer"
@@ -35,27 +35,18 @@ impl<const KEEPS: bool> Database for Bounced<KEEPS> {
         self.bouncer.url()
     }
 
-    fn engine(&self, options: EngineOptionsBuilder) -> Engine<PgConnection> {
+    fn committed_rows(&self) -> i64 {
+        self.server.committed_rows()
+    }
+
+    fn options(options: EngineOptionsBuilder) -> EngineOptionsBuilder {
         // A prepared statement stays on a server connection, which the next transaction need not get.
         let options = options.query_cache_size(0);
-        let options = if KEEPS {
+        if KEEPS {
             options
         } else {
             options.poolclass(PoolClass::NullPool)
-        };
-        create_engine(self.url(), options.build().unwrap()).unwrap()
-    }
-
-    fn number<C: LoadConnection<Backend = Pg>>(connection: &mut C, of: &str) -> QueryResult<i64> {
-        PostgreSql::number(connection, of)
-    }
-
-    fn cacheable<C: LoadConnection<Backend = Pg>>(connection: &mut C) -> QueryResult<i32> {
-        PostgreSql::cacheable(connection)
-    }
-
-    fn committed_rows(&self) -> i64 {
-        self.server.committed_rows()
+        }
     }
 }
 

@@ -1,16 +1,11 @@
-use diesel::{
-    IntoSql, PgConnection, QueryResult, RunQueryDsl,
-    connection::LoadConnection,
-    dsl::sql,
-    pg::Pg,
-    sql_types::{BigInt, Integer},
-};
+use diesel::PgConnection;
+use everpool_diesel::Engine;
 use everpool_tests::PostgreSql;
 
 use crate::database::{Database, Server};
 
 impl Database for PostgreSql {
-    type Driver = PgConnection;
+    type Diesel = Engine<PgConnection>;
 
     const NAME: &str = "PostgreSQL";
 
@@ -22,14 +17,6 @@ impl Database for PostgreSql {
 
     fn url(&self) -> String {
         PostgreSql::url(self)
-    }
-
-    fn number<C: LoadConnection<Backend = Pg>>(connection: &mut C, of: &str) -> QueryResult<i64> {
-        diesel::select(sql::<BigInt>(&format!("CAST({of} AS bigint)"))).get_result(connection)
-    }
-
-    fn cacheable<C: LoadConnection<Backend = Pg>>(connection: &mut C) -> QueryResult<i32> {
-        diesel::select(1.into_sql::<Integer>()).get_result(connection)
     }
 
     fn committed_rows(&self) -> i64 {

@@ -1,12 +1,8 @@
-use diesel::{
-    Connection, IntoSql, QueryResult, RunQueryDsl, SqliteConnection,
-    connection::{LoadConnection, SimpleConnection},
-    dsl::sql,
-    sql_types::{BigInt, Integer},
-};
+use diesel::{Connection as _, SqliteConnection};
+use everpool_diesel::Engine;
 use tempfile::TempDir;
 
-use crate::database::Database;
+use crate::{adapter::Statements, database::Database};
 
 /// A database in a file.
 pub(crate) struct Sqlite {
@@ -24,17 +20,14 @@ impl Sqlite {
 }
 
 impl Database for Sqlite {
-    type Driver = SqliteConnection;
+    type Diesel = Engine<SqliteConnection>;
 
     const NAME: &str = "SQLite";
 
     fn start() -> Self {
         let directory = TempDir::new().unwrap();
         let database = Self { directory };
-        database
-            .open()
-            .batch_execute("CREATE TABLE t (i int)")
-            .unwrap();
+        database.open().execute("CREATE TABLE t (i int)").unwrap();
         database
     }
 
@@ -42,20 +35,7 @@ impl Database for Sqlite {
         format!("sqlite:///{}", self.path())
     }
 
-    fn number<C>(connection: &mut C, expression: &str) -> QueryResult<i64>
-    where
-        C: LoadConnection<Backend = diesel::sqlite::Sqlite>,
-    {
-        diesel::select(sql::<BigInt>(expression)).get_result(connection)
-    }
-
-    fn cacheable<C: LoadConnection<Backend = diesel::sqlite::Sqlite>>(
-        connection: &mut C,
-    ) -> QueryResult<i32> {
-        diesel::select(1.into_sql::<Integer>()).get_result(connection)
-    }
-
     fn committed_rows(&self) -> i64 {
-        Self::rows(&mut self.open()).unwrap()
+        self.open().rows().unwrap()
     }
 }

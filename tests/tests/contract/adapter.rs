@@ -1,0 +1,105 @@
+//! What the contract asks of an adapter. It is for threads: where the adapter is async, a thread waits for a
+//! runtime of its own.
+
+use std::{error::Error, fmt::Debug, time::Duration};
+
+use everpool_core::{CheckoutError, Status};
+use everpool_engine::EngineOptions;
+use everpool_session::SessionError;
+
+/// What the program's own work in a transaction comes to.
+pub(crate) type Outcome = Result<(), Box<dyn Error>>;
+
+/// The program's own reason to roll back.
+pub(crate) const GIVEN_UP: &str = "given up";
+
+/// What takes statements: a connection of the engine's or of the driver's, or a session.
+pub(crate) trait Statements {
+    type Error: Error + 'static;
+
+    /// The value of an expression.
+    fn number(&mut self, expression: &str) -> Result<i64, Self::Error>;
+
+    /// Sends one statement or several as they are.
+    fn execute(&mut self, statements: &str) -> Result<(), Self::Error>;
+
+    fn one(&mut self) -> Result<i64, Self::Error> {
+        self.number("1")
+    }
+
+    fn rows(&mut self) -> Result<i64, Self::Error> {
+        self.number("(SELECT COUNT(*) FROM t)")
+    }
+}
+
+/// What has transactions in the form of closures.
+pub(crate) trait Transactions: Statements {
+    /// Commits the work if it succeeds, and rolls it back if it fails or panics. Inside of a transaction
+    /// it is a savepoint.
+    fn transaction<T, E: From<Self::Error>>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E>;
+}
+
+/// The adapter's engine, and with it all of the adapter.
+pub(crate) trait Engine: Debug + Sized + Sync {
+    /// The adapter's name in a report.
+    const ADAPTER: &str;
+
+    /// What a checkout that failed has as its source.
+    type DriverError: Error + 'static;
+    type Connection: Connection;
+    type Session: Session;
+
+    fn create(url: &str, options: EngineOptions) -> Self;
+
+    fn connect(&self) -> Result<Self::Connection, CheckoutError<Self::DriverError>>;
+
+    /// A checkout from the engine's pool, which is given back at once.
+    fn checkout_timeout(&self, timeout: Duration) -> Result<(), CheckoutError<Self::DriverError>>;
+
+    fn session(&self) -> Self::Session;
+
+    fn status(&self) -> Status;
+
+    fn dispose(&self);
+}
+
+pub(crate) trait Connection: Debug + Transactions {
+    /// The driver's own connection.
+    type Driver: Statements;
+
+    /// As a program does that ends its transactions by `commit()` and `rollback()`.
+    fn begin(&mut self) -> Result<(), Self::Error>;
+
+    fn commit(&mut self) -> Result<(), Self::Error>;
+
+    fn rollback(&mut self) -> Result<(), Self::Error>;
+
+    fn invalidated(&mut self) -> bool;
+
+    fn driver_connection(&mut self) -> Result<&mut Self::Driver, Self::Error>;
+
+    /// The driver's own connection, as a function is given it that takes its type.
+    fn as_driver(&mut self) -> &mut Self::Driver;
+
+    /// Whether this connection of the driver's was marked before. It is now.
+    fn mark(&mut self) -> bool;
+
+    /// Goes away in the middle of what the driver does with a statement.
+    fn abandon(&mut self, statement: &str);
+}
+
+pub(crate) trait Session: Transactions {
+    /// The driver's own connection.
+    type Driver: Statements;
+
+    fn commit(&mut self) -> Result<(), SessionError<Self::Error>>;
+
+    fn rollback(&mut self) -> Result<(), SessionError<Self::Error>>;
+
+    fn in_transaction(&mut self) -> bool;
+
+    fn driver_connection(&mut self) -> Result<&mut Self::Driver, Self::Error>;
+}

@@ -1,0 +1,174 @@
+//! The contract's questions, put to Diesel.
+
+mod driver;
+mod leftovers;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
+use diesel::{
+    QueryResult,
+    connection::{
+        AnsiTransactionManager, Connection as _, InstrumentationEvent, SimpleConnection,
+        TransactionManager,
+    },
+    result::Error,
+};
+use everpool_core::Status;
+use everpool_diesel::{CheckoutError, DriverError, SessionError, create_engine};
+use everpool_engine::EngineOptions;
+
+use self::driver::Driver;
+use crate::adapter::{Connection, Engine, Session, Statements, Transactions};
+
+impl<C: Driver> Statements for C {
+    type Error = Error;
+
+    fn number(&mut self, expression: &str) -> QueryResult<i64> {
+        C::load_number(self, expression)
+    }
+
+    fn execute(&mut self, statements: &str) -> QueryResult<()> {
+        self.batch_execute(statements)
+    }
+}
+
+impl<C: Driver> Statements for everpool_diesel::Connection<C> {
+    type Error = Error;
+
+    fn number(&mut self, expression: &str) -> QueryResult<i64> {
+        C::load_number(self, expression)
+    }
+
+    fn execute(&mut self, statements: &str) -> QueryResult<()> {
+        self.batch_execute(statements)
+    }
+}
+
+impl<C: Driver> Statements for everpool_diesel::Session<C> {
+    type Error = Error;
+
+    fn number(&mut self, expression: &str) -> QueryResult<i64> {
+        C::load_number(self, expression)
+    }
+
+    fn execute(&mut self, statements: &str) -> QueryResult<()> {
+        self.batch_execute(statements)
+    }
+}
+
+impl<C: Driver> Transactions for everpool_diesel::Connection<C> {
+    fn transaction<T, E: From<Error>>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        diesel::Connection::transaction(self, work)
+    }
+}
+
+impl<C: Driver> Transactions for everpool_diesel::Session<C> {
+    fn transaction<T, E: From<Error>>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        diesel::Connection::transaction(self, work)
+    }
+}
+
+impl<C: Driver> Engine for everpool_diesel::Engine<C> {
+    const ADAPTER: &str = "Diesel";
+
+    type DriverError = DriverError;
+    type Connection = everpool_diesel::Connection<C>;
+    type Session = everpool_diesel::Session<C>;
+
+    fn create(url: &str, options: EngineOptions) -> Self {
+        create_engine(url, options).unwrap()
+    }
+
+    fn connect(&self) -> Result<Self::Connection, CheckoutError> {
+        self.connect()
+    }
+
+    fn checkout_timeout(&self, timeout: Duration) -> Result<(), CheckoutError> {
+        self.pool().checkout_timeout(timeout).map(drop)
+    }
+
+    fn session(&self) -> Self::Session {
+        everpool_diesel::Session::begin(self).unwrap()
+    }
+
+    fn status(&self) -> Status {
+        self.status()
+    }
+
+    fn dispose(&self) {
+        self.dispose();
+    }
+}
+
+impl<C: Driver> Connection for everpool_diesel::Connection<C> {
+    type Driver = C;
+
+    fn begin(&mut self) -> QueryResult<()> {
+        AnsiTransactionManager::begin_transaction(self)
+    }
+
+    fn commit(&mut self) -> QueryResult<()> {
+        self.commit()
+    }
+
+    fn rollback(&mut self) -> QueryResult<()> {
+        self.rollback()
+    }
+
+    fn invalidated(&mut self) -> bool {
+        self.invalidated()
+    }
+
+    fn driver_connection(&mut self) -> QueryResult<&mut C> {
+        self.driver_connection()
+    }
+
+    fn as_driver(&mut self) -> &mut C {
+        self
+    }
+
+    fn mark(&mut self) -> bool {
+        struct Mark;
+        let info = self.info().unwrap();
+        info.insert(Mark).is_some()
+    }
+
+    fn abandon(&mut self, statement: &str) {
+        self.set_instrumentation(|event: InstrumentationEvent<'_>| {
+            if let InstrumentationEvent::FinishQuery { .. } = event {
+                std::panic::resume_unwind(Box::new("in the middle of a driver call"));
+            }
+        });
+        let panicked = catch_unwind(AssertUnwindSafe(|| self.batch_execute(statement)));
+        assert!(panicked.is_err());
+    }
+}
+
+impl<C: Driver> Session for everpool_diesel::Session<C> {
+    type Driver = C;
+
+    fn commit(&mut self) -> Result<(), SessionError> {
+        self.commit()
+    }
+
+    fn rollback(&mut self) -> Result<(), SessionError> {
+        self.rollback()
+    }
+
+    fn in_transaction(&mut self) -> bool {
+        self.in_transaction()
+    }
+
+    fn driver_connection(&mut self) -> QueryResult<&mut C> {
+        self.driver_connection()
+    }
+}
