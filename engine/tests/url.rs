@@ -435,6 +435,27 @@ fn a_change_that_the_database_cannot_take_is_refused() {
 }
 
 #[test]
+fn a_sqlite_url_says_how_long_a_statement_waits_for_a_lock() {
+    let table = [
+        ("sqlite:///app.db", 5_000),
+        ("sqlite:///app.db?timeout=0", 0),
+        ("sqlite:///app.db?timeout=2.5", 2_500),
+        ("sqlite:///app.db?timeout=1&timeout=%20.25", 250),
+        ("sqlite:///app.db?timeout=1e300", i32::MAX as u64),
+        ("sqlite://?timeout=inf", i32::MAX as u64),
+    ];
+    for (text, milliseconds) in table {
+        let url: Url = text.parse().unwrap();
+        let timeout = std::time::Duration::from_millis(milliseconds);
+        assert_eq!(url.busy_timeout(), Some(timeout), "{text}");
+    }
+    let url: Url = "sqlite:///app.db?timeout=2".parse().unwrap();
+    assert_eq!(url.render_for_driver(), "app.db");
+    let server: Url = "postgresql://host/db?timeout=2".parse().unwrap();
+    assert_eq!(server.busy_timeout(), None);
+}
+
+#[test]
 fn connect_args_count_more_than_the_url() {
     let url: Url = "postgresql://host/db?sslmode=disable&a=1".parse().unwrap();
     let args = [("sslmode", "require"), ("password", PASSWORD)];
@@ -593,9 +614,23 @@ fn a_wrong_url_is_told_with_its_remedy() {
         ),
         ("sqlite://user@host/x", &["no host", "sqlite:///file.db"]),
         (
-            "sqlite:///x.db?timeout=5",
-            &["no argument `timeout`", "mode", "cache", "immutable", "vfs"],
+            "sqlite:///x.db?sslmode=require",
+            &[
+                "no argument `sslmode`",
+                "mode",
+                "cache",
+                "immutable",
+                "vfs",
+                "timeout",
+            ],
         ),
+        (
+            "sqlite:///x.db?timeout=-1",
+            &["timeout", "seconds from 0", "timeout=2.5"],
+        ),
+        ("sqlite:///x.db?timeout=5s", &["timeout", "seconds from 0"]),
+        ("sqlite:///x.db?timeout=nan", &["timeout", "seconds from 0"]),
+        ("sqlite:///x.db?timeout", &["timeout", "seconds from 0"]),
         ("sqlite:///x.db?s3cret Pw", &["no argument `?`"]),
         ("mysql://a,b/db", &["mysql URL has one host", "PostgreSQL"]),
         ("mysql://host/db?port=first", &["port", "0 to 65535"]),

@@ -1,9 +1,15 @@
 //! What is special about SQLite, through Diesel.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall end")]
 
+use std::time::{Duration, Instant};
+
 use diesel::{
-    SqliteConnection, connection::SimpleConnection, prelude::*, result::Error, sql_query,
-    sql_types::BigInt,
+    SqliteConnection,
+    connection::SimpleConnection,
+    prelude::*,
+    result::Error,
+    sql_query,
+    sql_types::{BigInt, Integer},
 };
 use everpool_diesel::{
     CheckoutError, Driver, Engine, EngineError, EngineOptions, Session, TransactionStatus,
@@ -13,6 +19,15 @@ use tempfile::TempDir;
 
 fn on_file(directory: &TempDir, name: &str) -> Engine<SqliteConnection> {
     let url = format!("sqlite:///{}", directory.path().join(name).display());
+    create_engine(&url, EngineOptions::default()).unwrap()
+}
+
+/// As `on_file`, but whoever meets a lock is told at once.
+fn impatient(directory: &TempDir) -> Engine<SqliteConnection> {
+    let url = format!(
+        "sqlite:///{}?timeout=0",
+        directory.path().join("app.db").display()
+    );
     create_engine(&url, EngineOptions::default()).unwrap()
 }
 
@@ -95,7 +110,7 @@ fn a_session_that_is_dropped_has_let_the_next_writer_in() {
 #[test]
 fn a_raw_begin_is_rolled_back_on_return_and_a_busy_database_is_no_disconnect() {
     let directory = TempDir::new().unwrap();
-    let engine = on_file(&directory, "app.db");
+    let engine = impatient(&directory);
     let mut writer = engine.connect().unwrap();
     writer
         .batch_execute("CREATE TABLE t (i); BEGIN IMMEDIATE; INSERT INTO t VALUES (1)")
@@ -135,6 +150,59 @@ fn a_file_that_cannot_be_opened_is_told_at_once() {
         told.to_string().contains("unable to open database file"),
         "{told}"
     );
+}
+
+#[derive(QueryableByName)]
+struct BusyTimeout {
+    #[diesel(sql_type = Integer)]
+    timeout: i32,
+}
+
+fn busy_timeout(engine: &Engine<SqliteConnection>) -> i32 {
+    let asked = sql_query("PRAGMA busy_timeout");
+    let answer: BusyTimeout = asked.get_result(&mut engine.connect().unwrap()).unwrap();
+    answer.timeout
+}
+
+#[test]
+fn a_statement_waits_five_seconds_for_a_lock_unless_told_otherwise() {
+    let with_timeout = |url: &str, timeout: &str| {
+        let options = EngineOptions::builder().connect_args([("timeout", timeout)]);
+        create_engine(url, options.build().unwrap()).unwrap()
+    };
+    let default = |url: &str| create_engine(url, EngineOptions::default()).unwrap();
+    assert_eq!(busy_timeout(&default("sqlite://")), 5_000);
+    assert_eq!(busy_timeout(&default("sqlite://?timeout=0.25")), 250);
+    assert_eq!(busy_timeout(&with_timeout("sqlite://", "7")), 7_000);
+    assert_eq!(busy_timeout(&with_timeout("sqlite://?timeout=3", "0")), 0);
+}
+
+#[test]
+fn a_statement_that_meets_a_lock_waits_for_as_long_as_it_was_told() {
+    let directory = TempDir::new().unwrap();
+    let mut writer = on_file(&directory, "app.db").connect().unwrap();
+    let locked = "CREATE TABLE t (i); BEGIN IMMEDIATE; INSERT INTO t VALUES (1)";
+    writer.batch_execute(locked).unwrap();
+
+    let path = directory.path().join("app.db");
+    let url = format!("sqlite:///{}?timeout=0.2", path.display());
+    let engine = create_engine::<SqliteConnection>(&url, EngineOptions::default()).unwrap();
+    let mut other = engine.connect().unwrap();
+    let began = Instant::now();
+    let busy = other.batch_execute("INSERT INTO t VALUES (2)").unwrap_err();
+    assert_eq!(busy.to_string(), "database is locked");
+    assert!(began.elapsed() >= Duration::from_millis(200));
+}
+
+#[test]
+fn a_connection_that_a_hook_opened_waits_as_the_hook_has_set_it() {
+    let engine = create_engine("sqlite://?timeout=3", EngineOptions::default()).unwrap();
+    engine.events().do_connect(|_| {
+        let mut connection = SqliteConnection::establish(":memory:")?;
+        connection.batch_execute("PRAGMA busy_timeout = 1234")?;
+        Ok(Some(connection))
+    });
+    assert_eq!(busy_timeout(&engine), 1234);
 }
 
 /// Whether a table can be made in a database, and what is said if not.
@@ -217,7 +285,7 @@ fn an_engine_never_connects_before_the_first_checkout() {
 #[test]
 fn immediate_and_exclusive_transactions_are_seen_by_the_engine() {
     let directory = TempDir::new().unwrap();
-    let engine = on_file(&directory, "app.db");
+    let engine = impatient(&directory);
     let mut connection = engine.connect().unwrap();
     connection.batch_execute("CREATE TABLE t (i)").unwrap();
     let mut other = engine.connect().unwrap();

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use diesel::{
     ConnectionError, QueryResult,
     backend::Backend,
@@ -63,6 +65,17 @@ pub trait Driver:
     ///
     /// The driver's; the connection is closed then.
     fn greet(&mut self) -> QueryResult<()> {
+        Ok(())
+    }
+
+    /// Sets how long a statement waits while others have the database locked; called on each connection
+    /// that the engine opens where [`Url::busy_timeout`](everpool_engine::Url::busy_timeout) has one.
+    /// Without I/O.
+    ///
+    /// # Errors
+    ///
+    /// The driver's; the connection is closed then.
+    fn set_busy_timeout(&mut self, _timeout: Duration) -> QueryResult<()> {
         Ok(())
     }
 

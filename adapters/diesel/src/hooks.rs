@@ -58,7 +58,12 @@ impl<C: Driver> Hooks<C> {
                 return Ok(connection);
             }
         }
-        Ok(C::establish(&url.render_for_driver())?)
+        let mut connection = C::establish(&url.render_for_driver())?;
+        if let Some(timeout) = url.busy_timeout() {
+            let set = connection.set_busy_timeout(timeout);
+            set.map_err(ConnectionError::CouldntSetupConfiguration)?;
+        }
+        Ok(connection)
     }
 
     fn judge_connect(&self, error: DriverError) -> DriverError {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use diesel::{
     ConnectionError, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection,
     connection::SimpleConnection, result::Error, sql_query, sql_types::Integer,
@@ -25,6 +27,10 @@ impl Driver for SqliteConnection {
         let asked = sql_query(IsolationLevel::query(Self::BACKEND));
         let answer: Level = asked.get_result(self)?;
         Ok(answer.read_uncommitted.to_string())
+    }
+
+    fn set_busy_timeout(&mut self, timeout: Duration) -> QueryResult<()> {
+        self.batch_execute(&format!("PRAGMA busy_timeout = {}", timeout.as_millis()))
     }
 
     fn transaction_status(&mut self) -> TransactionStatus {

@@ -64,6 +64,9 @@ pub enum UrlError {
         /// Those that it takes.
         known: &'static [&'static str],
     },
+    /// What is said of the time that a statement waits for a lock is no time.
+    #[error("the timeout of a sqlite URL must be a number of seconds from 0, as in timeout=2.5")]
+    SqliteTimeout,
     /// The URL is of another database than the connection type.
     #[error("a {url} URL was given to an engine for {engine}")]
     WrongBackend {

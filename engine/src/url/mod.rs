@@ -11,6 +11,8 @@ mod serial;
 mod sqlite;
 mod text;
 
+use std::time::Duration;
+
 use host::Host;
 use render::Rendered;
 
@@ -38,7 +40,7 @@ pub use error::UrlError;
 /// |---|---|
 /// | PostgreSQL | `postgresql://user:password@host:5432/database?sslmode=require`, also `postgres://` and with SQLAlchemy's driver (`postgresql+psycopg2://`), which says nothing here; several hosts (`a:5432,b`); a socket's directory (`?host=/run/postgresql` or `%2Frun%2Fpostgresql` for the host); libpq's `host=… dbname=…` |
 /// | MySQL, MariaDB | `mysql://user:password@host:3306/database?ssl_mode=REQUIRED`, also `mariadb://` and with a driver; a socket (`?unix_socket=/run/mysqld/mysqld.sock`) |
-/// | SQLite | `sqlite:///relative.db`, `sqlite:////absolute.db`, `sqlite://` for one in memory; `sqlite:file.db`, `sqlite::memory:`; with arguments of SQLite's URIs (`sqlite:///app.db?mode=ro`, `sqlite:///file:app.db?mode=ro&uri=true`) |
+/// | SQLite | `sqlite:///relative.db`, `sqlite:////absolute.db`, `sqlite://` for one in memory; `sqlite:file.db`, `sqlite::memory:`; with arguments of SQLite's URIs (`sqlite:///app.db?mode=ro`, `sqlite:///file:app.db?mode=ro&uri=true`); `?timeout=5`, see [`busy_timeout`](Self::busy_timeout) |
 ///
 /// Every part may be percent-encoded; in a user name, a password and a host `:`, `/`, `@`, `[` and `%`
 /// have to be. In arguments a `+` is a space, unless the URL is PostgreSQL's own (without a driver),
@@ -134,6 +136,22 @@ impl Url {
     /// Whether the database is SQLite's and ends with its only connection.
     pub fn is_memory(&self) -> bool {
         self.backend == Backend::Sqlite && sqlite::is_memory(self)
+    }
+
+    /// How long a statement waits while others have the SQLite database locked, before it fails with
+    /// "database is locked": the argument `timeout`, in seconds, or 5 seconds, as in Python's driver.
+    /// `None` of another database. An adapter sets it on each connection that it opens.
+    ///
+    /// ```
+    /// use everpool_engine::Url;
+    /// use std::time::Duration;
+    ///
+    /// let url: Url = "sqlite:///app.db?timeout=0.5".parse()?;
+    /// assert_eq!(url.busy_timeout(), Some(Duration::from_millis(500)));
+    /// # Ok::<(), everpool_engine::UrlError>(())
+    /// ```
+    pub fn busy_timeout(&self) -> Option<Duration> {
+        (self.backend == Backend::Sqlite).then(|| sqlite::busy_timeout(self))
     }
 
     /// SQLAlchemy's form. With the password in clear it is parsed as an equal URL.

@@ -1,12 +1,14 @@
 //! A file, or a database in memory; and SQLite's own URIs, which take arguments.
 
+use std::time::Duration;
+
 use super::{Url, UrlError, parse, text};
 
 const MEMORY: &str = ":memory:";
 const URI: &str = "file:";
 
-/// SQLite's ("Uniform Resource Identifiers" in its manual), and two of Python's driver that say
-/// nothing here: a name with arguments always is a URI, and a connection may always change threads.
+/// SQLite's ("Uniform Resource Identifiers" in its manual), and three of Python's driver. Two of them
+/// say nothing here: a name with arguments always is a URI, and a connection may always change threads.
 const ARGUMENTS: &[&str] = &[
     "cache",
     "immutable",
@@ -17,8 +19,15 @@ const ARGUMENTS: &[&str] = &[
     "vfs",
     "uri",
     "check_same_thread",
+    TIMEOUT,
 ];
-const SILENT: &[&str] = &["uri", "check_same_thread"];
+const PYTHONS: &[&str] = &["uri", "check_same_thread", TIMEOUT];
+
+const TIMEOUT: &str = "timeout";
+/// That of Python's driver.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// SQLite counts milliseconds in an `int`.
+const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
 
 /// `//`, no host, and the path behind another `/`; or the path at once.
 pub(super) fn parse(mut url: Url, rest: &str) -> Result<Url, UrlError> {
@@ -62,10 +71,28 @@ pub(super) fn check(url: &mut Url) -> Result<(), UrlError> {
         let (name, known) = (name.to_owned(), ARGUMENTS);
         return Err(UrlError::SqliteArgument { name, known });
     }
+    timeout(url)?;
     if url.database().is_none_or(str::is_empty) {
         url.database = Some(MEMORY.to_owned());
     }
     Ok(())
+}
+
+/// How long a statement waits for a lock of others: the argument `timeout`.
+pub(super) fn busy_timeout(url: &Url) -> Duration {
+    timeout(url).ok().flatten().unwrap_or(BUSY_TIMEOUT)
+}
+
+fn timeout(url: &Url) -> Result<Option<Duration>, UrlError> {
+    let said = url.query().filter(|(name, _)| *name == TIMEOUT).last();
+    let Some((_, seconds)) = said else {
+        return Ok(None);
+    };
+    let seconds = seconds.trim().parse::<f64>().ok();
+    let seconds = seconds.filter(|seconds| *seconds >= 0.0);
+    let seconds = seconds.ok_or(UrlError::SqliteTimeout)?;
+    let timeout = Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST);
+    Ok(Some(timeout.min(LONGEST)))
 }
 
 /// Whether it ends with its last connection. SQLite calls what has no name in a URI temporary.
@@ -79,7 +106,7 @@ pub(super) fn is_memory(url: &Url) -> bool {
 /// What `sqlite3_open` takes: a path, or a URI if there are arguments.
 pub(super) fn render(url: &Url) -> String {
     let database = url.database().unwrap_or(MEMORY);
-    let said = url.query().filter(|(name, _)| !SILENT.contains(name));
+    let said = url.query().filter(|(name, _)| !PYTHONS.contains(name));
     let said: Vec<_> = said.map(|(name, value)| argument(name, value)).collect();
     let path = match database.strip_prefix(URI) {
         None if said.is_empty() => return database.to_owned(),
