@@ -174,6 +174,7 @@ fn postgresqls_characteristics_are_set_and_taken_back() {
         isolation_level: Some(Serializable),
         postgresql_readonly: Some(true),
         postgresql_deferrable: Some(true),
+        read_only: None,
     };
     assert_eq!(
         own.statement(Backend::Postgresql).as_deref(),
@@ -198,6 +199,7 @@ fn postgresqls_characteristics_are_set_and_taken_back() {
         isolation_level: Some(RepeatableRead),
         postgresql_readonly: Some(false),
         postgresql_deferrable: Some(false),
+        read_only: None,
     };
     assert_eq!(
         own.undo(Backend::Postgresql, &engine, ReadCommitted),
@@ -251,4 +253,82 @@ fn a_connection_has_its_own_characteristics_over_the_engines() {
     };
     assert_eq!(level(Autocommit).over(engine), expected);
     assert_eq!(Characteristics::default().over(engine), engine);
+}
+
+fn read_only(only: bool) -> Characteristics {
+    Characteristics {
+        read_only: Some(only),
+        ..Characteristics::default()
+    }
+}
+
+#[test]
+fn each_database_can_be_asked_to_refuse_writes_and_to_take_them_again() {
+    let table = [
+        (
+            Backend::Postgresql,
+            "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY",
+            "RESET default_transaction_read_only",
+        ),
+        (
+            Backend::Mysql,
+            "SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY",
+            "SET SESSION TRANSACTION READ WRITE",
+        ),
+        (
+            Backend::Sqlite,
+            "PRAGMA read_uncommitted = 0; PRAGMA query_only = 1",
+            "PRAGMA query_only = 0",
+        ),
+    ];
+    for (backend, statement, undo) in table {
+        let own = read_only(true).checked(backend).unwrap();
+        let with_level = own.over(level(Serializable));
+        assert_eq!(with_level.statement(backend).as_deref(), Some(statement));
+        let engine = Characteristics::default();
+        assert_eq!(own.undo(backend, &engine, Serializable), [undo]);
+    }
+}
+
+#[test]
+fn what_is_read_only_from_the_beginning_is_not_made_writable() {
+    for (backend, again) in [
+        (
+            Backend::Postgresql,
+            "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+        ),
+        (Backend::Mysql, "SET SESSION TRANSACTION READ ONLY"),
+        (Backend::Sqlite, "PRAGMA query_only = 1"),
+    ] {
+        for own in [read_only(true), read_only(false)] {
+            assert_eq!(own.undo(backend, &read_only(true), Serializable), [again]);
+        }
+    }
+    let own = Characteristics {
+        postgresql_readonly: Some(false),
+        ..Characteristics::default()
+    };
+    assert_eq!(
+        own.undo(Backend::Postgresql, &read_only(true), Serializable),
+        ["SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"]
+    );
+}
+
+#[test]
+fn read_only_counts_more_than_postgresqls_own_option() {
+    let both = Characteristics {
+        postgresql_readonly: Some(false),
+        ..read_only(true)
+    };
+    assert_eq!(both.is_read_only(), Some(true));
+    assert_eq!(
+        both.statement(Backend::Postgresql).as_deref(),
+        Some("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+    );
+    let own = Characteristics {
+        postgresql_readonly: Some(true),
+        ..Characteristics::default()
+    };
+    assert_eq!(own.is_read_only(), Some(true));
+    assert_eq!(Characteristics::default().is_read_only(), None);
 }

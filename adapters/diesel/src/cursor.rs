@@ -7,6 +7,8 @@ use crate::{connector::Connector, driver::Driver};
 pub struct Cursor<I, C: Driver> {
     pub(crate) rows: I,
     pub(crate) observer: Observer<Connector<C>>,
+    /// The database was asked to refuse what writes.
+    pub(crate) is_read_only: bool,
 }
 
 impl<I, C, R> Iterator for Cursor<I, C>
@@ -30,11 +32,11 @@ impl<I, C: Driver> Cursor<I, C> {
     #[cold]
     fn saw(&self, error: Error) -> Error {
         let by_tables = C::fault(&error);
-        let (error, fault) = self
-            .observer
-            .connector()
-            .hooks()
-            .judge(error, by_tables, None);
+        let (error, fault) =
+            self.observer
+                .connector()
+                .hooks()
+                .judge(error, by_tables, None, self.is_read_only);
         self.observer.saw(fault);
         error
     }

@@ -162,6 +162,32 @@ impl<C: Driver> Engine<C> {
         })
     }
 
+    /// An engine for what only reads: the database refuses whatever writes on it. It has the options and
+    /// listeners of this one. Does not block.
+    ///
+    /// Its connections are this engine's, told at their checkout to be read-only and at their return to
+    /// write again, which costs a statement each.
+    #[cfg_attr(
+        feature = "sqlite",
+        doc = r#"
+```
+# use diesel::prelude::*;
+# use everpool_diesel::{EngineOptions, Session, create_engine};
+let engine = create_engine::<SqliteConnection>("sqlite://", EngineOptions::default())?;
+let mut session = Session::begin(&engine.read_only())?;
+let refused = diesel::sql_query("CREATE TABLE t (x INTEGER)").execute(&mut session);
+assert_eq!(refused.unwrap_err().to_string(), "attempt to write a readonly database");
+# Ok::<(), Box<dyn std::error::Error>>(())
+```
+"#
+    )]
+    #[must_use]
+    pub fn read_only(&self) -> Self {
+        let mut engine = self.clone();
+        engine.asked.read_only = Some(true);
+        engine
+    }
+
     /// Another engine over the same pool, whose Connections have these options too: `isolation_level`,
     /// `logging_token`, on PostgreSQL `postgresql_readonly` and `postgresql_deferrable`, and the
     /// program's own. It has listeners of its own, and those of this one. Does not block.
@@ -178,7 +204,10 @@ impl<C: Driver> Engine<C> {
         Ok(Self {
             shared: Arc::clone(&self.shared),
             watch,
-            asked: Characteristics::of(&options, C::BACKEND)?,
+            asked: Characteristics {
+                read_only: self.asked.read_only,
+                ..Characteristics::of(&options, C::BACKEND)?
+            },
             options,
         })
     }

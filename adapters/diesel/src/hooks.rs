@@ -87,9 +87,17 @@ impl<C: Driver> Hooks<C> {
         }
     }
 
-    /// What is told of a statement's error, and whose fault it is. `fault` is what the tables say.
-    pub(crate) fn judge(&self, error: Error, fault: Fault, sql: Option<&str>) -> (Error, Fault) {
-        let fault = match self.read_only_is_disconnect && is_read_only::<C>(&error) {
+    /// What is told of a statement's error, and whose fault it is. `fault` is what the tables say. A
+    /// connection that was asked to be read-only says nothing of its server when it takes no writes.
+    pub(crate) fn judge(
+        &self,
+        error: Error,
+        fault: Fault,
+        sql: Option<&str>,
+        is_asked_to_read: bool,
+    ) -> (Error, Fault) {
+        let counts = self.read_only_is_disconnect && !is_asked_to_read;
+        let fault = match counts && is_read_only::<C>(&error) {
             true => Fault::Server,
             false => self.spared(fault),
         };

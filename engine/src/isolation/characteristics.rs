@@ -13,8 +13,8 @@ pub enum Begin {
 }
 
 /// What transactions begin with, per engine or per connection: SQLAlchemy's execution options
-/// `isolation_level`, `postgresql_readonly` and `postgresql_deferrable`. What is not given stays as
-/// it is.
+/// `isolation_level`, `postgresql_readonly` and `postgresql_deferrable`; and `read_only`, which each
+/// database has. What is not given stays as it is.
 ///
 /// [`statement`](Self::statement) is sent outside of a transaction, because databases apply it to the
 /// next one; [`undo`](Self::undo) when the connection comes back.
@@ -53,6 +53,9 @@ pub struct Characteristics {
     /// `DEFERRABLE` or `NOT DEFERRABLE`; PostgreSQL's. It has a meaning for transactions that are
     /// serializable and read-only.
     pub postgresql_deferrable: Option<bool>,
+    /// Whether the database refuses to write: what `Engine::read_only` asks for. On PostgreSQL it counts
+    /// more than `postgresql_readonly`. SQLite's `query_only`, which refuses temporary tables too.
+    pub read_only: Option<bool>,
 }
 
 impl Characteristics {
@@ -88,6 +91,7 @@ impl Characteristics {
             isolation_level: level,
             postgresql_readonly: boolean(options, "postgresql_readonly")?,
             postgresql_deferrable: boolean(options, "postgresql_deferrable")?,
+            read_only: None,
         };
         asked.checked(backend)
     }
@@ -108,6 +112,7 @@ impl Characteristics {
             isolation_level: self.isolation_level.or(engine.isolation_level),
             postgresql_readonly: self.postgresql_readonly.or(engine.postgresql_readonly),
             postgresql_deferrable: self.postgresql_deferrable.or(engine.postgresql_deferrable),
+            read_only: self.read_only.or(engine.read_only),
         }
     }
 
@@ -116,17 +121,8 @@ impl Characteristics {
     pub fn statement(&self, backend: Backend) -> Option<String> {
         match backend {
             Backend::Postgresql => self.postgresql_statement(),
-            Backend::Mysql => {
-                let level = self.sent_level()?;
-                Some(format!("SET SESSION TRANSACTION ISOLATION LEVEL {level}"))
-            }
-            Backend::Sqlite => {
-                let uncommitted = self.sent_level()? == IsolationLevel::ReadUncommitted;
-                Some(format!(
-                    "PRAGMA read_uncommitted = {}",
-                    u8::from(uncommitted)
-                ))
-            }
+            Backend::Mysql => self.mysql_statement(),
+            Backend::Sqlite => self.sqlite_statements(),
         }
     }
 
@@ -136,20 +132,28 @@ impl Characteristics {
         let own_level = self.sent_level();
         let before = Self {
             isolation_level: own_level.map(|_| engine.sent_level().unwrap_or(level)),
-            postgresql_readonly: self.postgresql_readonly.and(engine.postgresql_readonly),
+            postgresql_readonly: None,
             postgresql_deferrable: self.postgresql_deferrable.and(engine.postgresql_deferrable),
+            read_only: self.is_read_only().and(engine.is_read_only()),
         };
         let set = before.statement(backend);
-        set.into_iter().chain(self.resets(engine)).collect()
+        set.into_iter()
+            .chain(self.resets(backend, engine))
+            .collect()
+    }
+
+    /// By whichever of its names, if either was given.
+    pub fn is_read_only(&self) -> Option<bool> {
+        self.read_only.or(self.postgresql_readonly)
     }
 
     /// PostgreSQL knows itself what a session began with, `ALTER ROLE … SET` included.
-    fn resets(&self, engine: &Self) -> impl Iterator<Item = String> {
+    fn resets(&self, backend: Backend, engine: &Self) -> impl Iterator<Item = String> {
         let only_own = |own: Option<bool>, engine: Option<bool>| own.is_some() && engine.is_none();
         let resets = [
             (
-                only_own(self.postgresql_readonly, engine.postgresql_readonly),
-                "RESET default_transaction_read_only",
+                only_own(self.is_read_only(), engine.is_read_only()),
+                writable_again(backend),
             ),
             (
                 only_own(self.postgresql_deferrable, engine.postgresql_deferrable),
@@ -167,21 +171,54 @@ impl Characteristics {
     }
 
     fn postgresql_statement(&self) -> Option<String> {
-        let level = self.sent_level();
-        let modes: Vec<_> = [
-            level.map(|level| format!("ISOLATION LEVEL {level}")),
-            self.postgresql_readonly
-                .map(|only| if only { "READ ONLY" } else { "READ WRITE" }.to_owned()),
-            self.postgresql_deferrable
-                .map(|yes| if yes { "DEFERRABLE" } else { "NOT DEFERRABLE" }.to_owned()),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        let modes = Some(modes.join(", ")).filter(|modes| !modes.is_empty())?;
+        let deferrable = self
+            .postgresql_deferrable
+            .map(|yes| if yes { "DEFERRABLE" } else { "NOT DEFERRABLE" }.to_owned());
+        let modes = joined([self.level_mode(), self.access_mode(), deferrable], ", ")?;
         Some(format!(
             "SET SESSION CHARACTERISTICS AS TRANSACTION {modes}"
         ))
+    }
+
+    fn mysql_statement(&self) -> Option<String> {
+        let modes = joined([self.level_mode(), self.access_mode()], ", ")?;
+        Some(format!("SET SESSION TRANSACTION {modes}"))
+    }
+
+    /// Two, if need be.
+    fn sqlite_statements(&self) -> Option<String> {
+        let level = self.sent_level().map(|level| {
+            let uncommitted = u8::from(level == IsolationLevel::ReadUncommitted);
+            format!("PRAGMA read_uncommitted = {uncommitted}")
+        });
+        let only = self
+            .is_read_only()
+            .map(|only| format!("PRAGMA query_only = {}", u8::from(only)));
+        joined([level, only], "; ")
+    }
+
+    fn level_mode(&self) -> Option<String> {
+        let level = self.sent_level()?;
+        Some(format!("ISOLATION LEVEL {level}"))
+    }
+
+    fn access_mode(&self) -> Option<String> {
+        let only = self.is_read_only()?;
+        Some(if only { "READ ONLY" } else { "READ WRITE" }.to_owned())
+    }
+}
+
+fn joined<const N: usize>(parts: [Option<String>; N], between: &str) -> Option<String> {
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    Some(parts.join(between)).filter(|text| !text.is_empty())
+}
+
+/// Where a session cannot be told to be as it was, it writes again.
+const fn writable_again(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Postgresql => "RESET default_transaction_read_only",
+        Backend::Mysql => "SET SESSION TRANSACTION READ WRITE",
+        Backend::Sqlite => "PRAGMA query_only = 0",
     }
 }
 

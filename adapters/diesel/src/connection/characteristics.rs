@@ -83,8 +83,7 @@ impl<C: Driver> Connection<C> {
 
     /// A connection that was just taken has what the engine gave it, and no more.
     pub(super) fn forget_characteristics(&mut self) {
-        self.characteristics = Characteristics::default();
-        self.omits_begin = self.engine.characteristics().begin() == Begin::Omitted;
+        self.has_characteristics(Characteristics::default());
         self.be_watched();
     }
 
@@ -130,9 +129,16 @@ impl<C: Driver> Connection<C> {
                 || statement.clone(),
             )?;
         }
-        self.characteristics = asked.over(self.characteristics);
-        self.omits_begin = self.characteristics.over(engine).begin() == Begin::Omitted;
+        self.has_characteristics(asked.over(self.characteristics));
         Ok(())
+    }
+
+    /// These are its own now.
+    fn has_characteristics(&mut self, own: Characteristics) {
+        self.characteristics = own;
+        let all = own.over(*self.engine.characteristics());
+        self.omits_begin = all.begin() == Begin::Omitted;
+        self.is_read_only = all.is_read_only() == Some(true);
     }
 }
 

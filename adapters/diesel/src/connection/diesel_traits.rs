@@ -152,13 +152,18 @@ where
         match connection.load(source) {
             Ok(rows) => {
                 operation.finished(None);
-                Ok(Cursor { rows, observer })
+                Ok(Cursor {
+                    rows,
+                    observer,
+                    is_read_only: self.is_read_only,
+                })
             }
             // The rows of the other arm borrow the connection, so it cannot be asked here; only the
             // error can.
             Err(error) => {
                 let by_tables = C::fault(&error);
-                let (error, fault) = self.engine.hooks().judge(error, by_tables, None);
+                let hooks = self.engine.hooks();
+                let (error, fault) = hooks.judge(error, by_tables, None, self.is_read_only);
                 operation.finished(Some(fault));
                 Err(error)
             }

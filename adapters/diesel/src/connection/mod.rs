@@ -53,6 +53,8 @@ pub struct Connection<C: Driver> {
     characteristics: Characteristics,
     /// No BEGIN is sent, because the isolation level is `AUTOCOMMIT`.
     omits_begin: bool,
+    /// The database was asked to refuse what writes.
+    is_read_only: bool,
     /// Whom its statements are told to.
     watch: Arc<Watch>,
     /// It has taken a connection before.
@@ -71,6 +73,7 @@ impl<C: Driver> Connection<C> {
             inner: blocking::Connection::new(engine.pool().clone()),
             characteristics: Characteristics::default(),
             omits_begin: false,
+            is_read_only: false,
             watch: Arc::clone(engine.watch()),
             engine,
             depth: 0,
@@ -268,7 +271,7 @@ impl<C: Driver> Connection<C> {
             Err(error) => {
                 let by_tables = connector::fault(&error, connection);
                 let hooks = self.engine.hooks();
-                let (error, fault) = hooks.judge(error, by_tables, Some(&sql()));
+                let (error, fault) = hooks.judge(error, by_tables, Some(&sql()), self.is_read_only);
                 operation.finished(Some(fault));
                 Err(error)
             }
