@@ -58,6 +58,63 @@ fn a_database_in_memory_keeps_its_data_whatever_pool_size_says() {
 }
 
 #[test]
+fn a_database_in_memory_keeps_its_data_whatever_becomes_of_those_who_use_it() {
+    type Use = fn(&Engine<SqliteConnection>);
+    let uses: [(&str, Use); 8] = [
+        ("a rollback", |engine| {
+            let mut session = Session::begin(engine).unwrap();
+            session.batch_execute("DELETE FROM t").unwrap();
+            session.rollback().unwrap();
+        }),
+        ("an error", |engine| {
+            let mut session = Session::begin(engine).unwrap();
+            session.batch_execute("DELETE FROM t").unwrap();
+            session.batch_execute("DELETE FROM nowhere").unwrap_err();
+        }),
+        ("an error in work", |engine| {
+            let failed = engine.begin(|connection| {
+                connection.batch_execute("DELETE FROM t")?;
+                connection.batch_execute("no statement")
+            });
+            failed.unwrap_err();
+        }),
+        ("a raw BEGIN", |engine| {
+            let mut raw = engine.raw_connection().unwrap();
+            raw.batch_execute("BEGIN; DELETE FROM t").unwrap();
+        }),
+        ("a read-only use", |engine| {
+            let mut reader = engine.read_only().connect().unwrap();
+            reader.batch_execute("DELETE FROM t").unwrap_err();
+        }),
+        ("a panic in a transaction", |engine| {
+            let mut connection = engine.connect().unwrap();
+            let _transaction = connection.begin().unwrap();
+            std::panic::resume_unwind(Box::new("the program's own"));
+        }),
+        ("a panic in a session", |engine| {
+            let mut session = Session::begin(engine).unwrap();
+            session.batch_execute("DELETE FROM t").unwrap();
+            std::panic::resume_unwind(Box::new("the program's own"));
+        }),
+        ("a panic in work", |engine| {
+            let _: QueryResult<()> = engine.begin(|connection| {
+                connection.batch_execute("DELETE FROM t")?;
+                std::panic::resume_unwind(Box::new("the program's own"));
+            });
+        }),
+    ];
+    let engine = create_engine::<SqliteConnection>("sqlite://", EngineOptions::default()).unwrap();
+    let table = "CREATE TABLE t (i); INSERT INTO t VALUES (1)";
+    engine.connect().unwrap().batch_execute(table).unwrap();
+    for (what, used) in uses {
+        let thread = std::thread::scope(|scope| scope.spawn(|| used(&engine)).join());
+        assert_eq!(thread.is_err(), what.starts_with("a panic"), "{what}");
+        assert_eq!(count(&mut engine.connect().unwrap()), Ok(1), "{what}");
+    }
+    assert_eq!(engine.pool().snapshot().opened, 1);
+}
+
+#[test]
 fn a_database_in_memory_keeps_its_data_when_another_file_is_none() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("notes.txt");
