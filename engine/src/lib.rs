@@ -14,11 +14,13 @@ pub mod isolation;
 mod journal;
 mod options;
 pub mod reader;
+mod role;
 mod savepoint;
 mod secret;
 pub mod transaction;
 pub mod twophase;
 mod url;
+pub mod wal;
 mod watch;
 
 pub mod blocking;
@@ -33,8 +35,9 @@ pub use error::{ConnectionError, DetachError};
 pub use journal::Journal;
 pub use options::{
     ConnectArgs, Echo, EngineOptions, EngineOptionsBuilder, ExecutionOptions, OptionError,
-    PoolOptions, engine_from_config, engine_from_env, pool_from_config,
+    PoolOptions, Pools, engine_from_config, engine_from_env, pool_from_config,
 };
+pub use role::Role;
 pub use savepoint::{Savepoint, Savepoints};
 pub use state::PendingRollback;
 pub use url::{Backend, Url, UrlError};

@@ -1,7 +1,7 @@
 //! Isolation levels and other characteristics, without a database: what is understood, what is sent.
 
 use everpool_engine::{
-    Backend,
+    Backend, EngineOptions, Role,
     isolation::{Begin, Characteristics, IsolationLevel},
 };
 
@@ -331,4 +331,18 @@ fn read_only_counts_more_than_postgresqls_own_option() {
     };
     assert_eq!(own.is_read_only(), Some(true));
     assert_eq!(Characteristics::default().is_read_only(), None);
+}
+
+#[test]
+fn a_pool_of_readers_is_read_only_and_has_the_level_of_its_options() {
+    let options = EngineOptions::builder().isolation_level("READ UNCOMMITTED");
+    let options = options.build().unwrap();
+    let permanent = |role| Characteristics::permanent(&options, role, Backend::Sqlite);
+    let expected = level(ReadUncommitted);
+    assert_eq!(permanent(Role::Any), Ok(expected));
+    assert_eq!(permanent(Role::Writer), Ok(expected));
+    assert_eq!(permanent(Role::Reader), Ok(read_only(true).over(expected)));
+    let refused = EngineOptions::builder().isolation_level("REPEATABLE READ");
+    let refused = refused.build().unwrap();
+    Characteristics::permanent(&refused, Role::Any, Backend::Sqlite).unwrap_err();
 }

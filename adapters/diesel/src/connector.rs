@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use diesel::{ConnectionError, connection::CacheSize, result::Error};
 use everpool_core::{ConnectFault, Fault, ResetOnReturn, Residue};
-use everpool_engine::Url;
+use everpool_engine::{Role, Url};
 
 use crate::{
     driver::{Driver, TransactionStatus},
@@ -17,6 +17,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Connector<C> {
     url: Url,
+    role: Role,
     hooks: Arc<Hooks<C>>,
     watch: Arc<Watch>,
     cache_size: Option<CacheSize>,
@@ -64,9 +65,10 @@ impl<C> Connector<C> {
         &self.hooks
     }
 
-    pub(crate) fn new(url: Url, hooks: Arc<Hooks<C>>, watch: Arc<Watch>) -> Self {
+    pub(crate) fn new(url: Url, role: Role, hooks: Arc<Hooks<C>>, watch: Arc<Watch>) -> Self {
         Self {
             url,
+            role,
             hooks,
             watch,
             cache_size: None,
@@ -94,6 +96,10 @@ impl<C: Driver> everpool_core::Connector for Connector<C> {
             connection.set_prepared_statement_cache_size(size);
         }
         connection.greet()?;
+        if self.role.needs_wal() {
+            let set = connection.set_journal_mode_wal();
+            set.map_err(ConnectionError::CouldntSetupConfiguration)?;
+        }
         Ok(connection)
     }
 

@@ -79,6 +79,18 @@ pub trait Driver:
         Ok(())
     }
 
+    /// Gives a SQLite file the journal mode WAL; called on new connections to a file with readers. See
+    /// [`wal`](everpool_engine::wal). Blocks.
+    ///
+    /// # Errors
+    ///
+    /// The driver's, or that the file cannot have it; the connection is closed then.
+    fn set_journal_mode_wal(&mut self) -> QueryResult<()> {
+        Err(Error::QueryBuilderError(
+            "this driver has no journal mode".into(),
+        ))
+    }
+
     /// Asks the server for a sign of life. Blocks for a round trip.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use everpool_core::{
     blocking::{Lease, Pool},
 };
 use everpool_engine::{
-    Backend, EngineOptions, ExecutionOptions, PoolOptions, Url, UrlError, echo_pool,
+    Backend, EngineOptions, ExecutionOptions, OptionError, PoolOptions, Pools, Url, UrlError,
     events::Event,
     isolation::{Characteristics, CharacteristicsError, IsolationLevel},
 };
@@ -22,6 +22,7 @@ use crate::{
     driver::Driver,
     error::not_sent,
     hooks::{EngineEvents, Hooks},
+    shared::Shared,
     watch::Watch,
 };
 
@@ -42,6 +43,9 @@ pub enum EngineError {
     /// The pool cannot be as the options say.
     #[error(transparent)]
     Options(#[from] OptionsError),
+    /// An option does not fit the database.
+    #[error(transparent)]
+    Option(#[from] OptionError),
     /// An execution option, or the isolation level, is none of this database.
     #[error(transparent)]
     Characteristics(#[from] CharacteristicsError),
@@ -64,15 +68,6 @@ pub struct Engine<C: Driver> {
     asked: Characteristics,
 }
 
-struct Shared<C: Driver> {
-    url: Url,
-    pool: Pool<Connector<C>>,
-    hooks: Arc<Hooks<C>>,
-    /// What each connection has from its first moment.
-    characteristics: Characteristics,
-    default_level: OnceLock<IsolationLevel>,
-}
-
 /// An engine for the database at `url`, a text or a [`Url`]. Never connects: the first checkout does. Does not block.
 ///
 /// A SQLite database in memory lives and dies with its connection, so its engine has exactly one,
@@ -84,7 +79,7 @@ struct Shared<C: Driver> {
 /// # Errors
 ///
 /// [`EngineError::Url`] if the URL does not parse, names another database than `C`, or cannot have
-/// the `connect_args`.
+/// the `connect_args`; [`EngineError::Option`] if the database cannot have `sqlite_readers`.
 pub fn create_engine<C: Driver>(
     url: impl TryInto<Url, Error: Into<EngineError>>,
     options: EngineOptions,
@@ -96,19 +91,15 @@ pub fn create_engine<C: Driver>(
         let (url, engine) = (named.name(), engine.name());
         return Err(UrlError::WrongBackend { url, engine }.into());
     }
-    let options = if url.is_memory() {
-        options.with_one_connection()
-    } else {
-        options
-    };
-    Engine::new(url, &options)
+    let pools = options.pools(&url)?;
+    Engine::new(&url, &pools)
 }
 
 /// A pool for the database at `url`, without an engine. Never connects. Does not block.
 ///
 /// # Errors
 ///
-/// Those of [`create_engine`].
+/// Those of [`create_engine`]; and `sqlite_readers` is refused, because it makes two pools.
 #[cfg_attr(
     feature = "sqlite",
     doc = r#"
@@ -127,35 +118,16 @@ pub fn create_pool_from_url<C: Driver>(
     options: impl Into<PoolOptions>,
 ) -> Result<Pool<Connector<C>>, EngineError> {
     let options: PoolOptions = options.into();
-    create_engine(url, options.into()).map(|engine| engine.pool().clone())
+    create_engine(url, options.alone()?).map(|engine| engine.pool().clone())
 }
 
 impl<C: Driver> Engine<C> {
-    fn new(url: Url, options: &EngineOptions) -> Result<Self, EngineError> {
-        let characteristics = permanent::<C>(options)?;
+    fn new(url: &Url, pools: &Pools) -> Result<Self, EngineError> {
+        let options = &pools.own;
         let asked = Characteristics::of(options.execution_options(), C::BACKEND)?;
-        let hooks = Arc::new(Hooks::new(
-            options.read_only_is_disconnect(),
-            url.is_memory(),
-        ));
         let watch = Arc::new(Watch::new(options));
-        let connector = Connector::new(url.clone(), Arc::clone(&hooks), Arc::clone(&watch))
-            .with_cache_size(options.query_cache_size());
-        let pool = Pool::new(connector, options.pool())?.with_timeout(options.pool_timeout());
-        echo_pool::install(&pool, options);
-        if let Some(statement) = characteristics.statement(C::BACKEND) {
-            pool.events()
-                .connect(move |connection: &mut C, _| Ok(connection.batch_execute(&statement)?));
-        }
-        let shared = Shared {
-            url,
-            pool,
-            hooks,
-            characteristics,
-            default_level: OnceLock::new(),
-        };
         Ok(Self {
-            shared: Arc::new(shared),
+            shared: Arc::new(Shared::new(url, pools, &watch)?),
             watch,
             options: options.execution_options().clone(),
             asked,
@@ -165,7 +137,10 @@ impl<C: Driver> Engine<C> {
     /// An engine for what only reads: the database refuses whatever writes on it. It has the options and
     /// listeners of this one. Does not block.
     ///
-    /// Its connections are this engine's, told at their checkout to be read-only and at their return to
+    /// With `sqlite_readers` it has a pool of its own, of connections that never write, and sees what is
+    /// committed while the writer is in a transaction; [`status`](Self::status) and
+    /// [`pool`](Self::pool) are that pool's, and [`dispose`](Self::dispose) spares the writer. Without,
+    /// its connections are this engine's, told at their checkout to be read-only and at their return to
     /// write again, which costs a statement each.
     #[cfg_attr(
         feature = "sqlite",
@@ -184,7 +159,11 @@ assert_eq!(refused.unwrap_err().to_string(), "attempt to write a readonly databa
     #[must_use]
     pub fn read_only(&self) -> Self {
         let mut engine = self.clone();
-        engine.asked.read_only = Some(true);
+        match &self.shared.readers {
+            Some(readers) => engine.shared = Arc::clone(readers),
+            None if self.characteristics().read_only == Some(true) => {}
+            None => engine.asked.read_only = Some(true),
+        }
         engine
     }
 
@@ -233,6 +212,11 @@ assert_eq!(refused.unwrap_err().to_string(), "attempt to write a readonly databa
     /// What a connection is given at its checkout, if anything.
     pub(crate) fn checkout_characteristics(&self) -> Option<Characteristics> {
         Some(self.asked).filter(|asked| *asked != Characteristics::default())
+    }
+
+    /// A statement as it is sent on connections of this engine.
+    pub(crate) fn wording<'q>(&self, query: &'q str) -> &'q str {
+        self.shared.role.wording(C::wording(query))
     }
 
     pub(crate) fn default_level(&self) -> &OnceLock<IsolationLevel> {
@@ -296,27 +280,29 @@ assert_eq!(count, 1);
         self.pool().checkout()
     }
 
-    /// Replaces all connections: idle ones are closed at once, those in use when they come back. The
-    /// engine works on. Does not block.
+    /// Replaces all connections, those of its readers too: idle ones are closed at once, those in use when
+    /// they come back. The engine works on. Does not block.
     pub fn dispose(&self) {
-        self.pool().recreate();
+        self.shared.pools().for_each(|pool| pool.recreate());
         self.watch.board.tell(Event::EngineDisposed);
     }
 
     /// As [`dispose`](Self::dispose), but idle connections are let go without a word to the server
     /// (SQLAlchemy's `dispose(close=False)`): they belong to somebody else, such as a parent process.
     pub fn abandon(&self) {
-        self.pool().abandon();
+        self.shared.pools().for_each(|pool| pool.abandon());
         self.watch.board.tell(Event::EngineDisposed);
     }
 
     /// Registers listeners. Those of an option engine are not told of what happens on others; but
-    /// `do_connect` and `handle_error` hold for the pool, on whichever engine they were registered.
+    /// `do_connect` and `handle_error` hold for the pool, and that of the readers, on whichever engine they
+    /// were registered. A read-only engine has the listeners of the one that it was made from.
     pub fn events(&self) -> EngineEvents<'_, C> {
         EngineEvents::new(&self.watch.board, &self.shared.hooks)
     }
 
-    /// The pool's numbers at this moment; its `Display` is SQLAlchemy's status line.
+    /// The pool's numbers at this moment; its `Display` is SQLAlchemy's status line. Those of the readers'
+    /// pool are told by [`read_only`](Self::read_only)`().status()`.
     pub fn status(&self) -> Status {
         self.pool().status()
     }
@@ -331,19 +317,10 @@ assert_eq!(count, 1);
         self.pool().timeout()
     }
 
-    /// The pool, with its own events, its size and its end.
+    /// The pool, with its own events, its size and its end. The readers' is another one, with its own.
     pub fn pool(&self) -> &Pool<Connector<C>> {
         &self.shared.pool
     }
-}
-
-fn permanent<C: Driver>(options: &EngineOptions) -> Result<Characteristics, CharacteristicsError> {
-    let level = options.isolation_level().map(str::parse).transpose()?;
-    let characteristics = Characteristics {
-        isolation_level: level,
-        ..Characteristics::default()
-    };
-    characteristics.checked(C::BACKEND)
 }
 
 impl<C: Driver> Clone for Engine<C> {

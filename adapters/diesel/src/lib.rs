@@ -46,6 +46,7 @@ mod postgres;
 pub mod r2d2;
 mod seen;
 mod session;
+mod shared;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod status;

@@ -2,10 +2,13 @@ use std::time::Duration;
 
 use diesel::{
     ConnectionError, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection,
-    connection::SimpleConnection, result::Error, sql_query, sql_types::Integer,
+    connection::SimpleConnection,
+    result::Error,
+    sql_query,
+    sql_types::{Integer, Text},
 };
 use everpool_core::{ConnectFault, Fault};
-use everpool_engine::{Backend, fault::sqlite, isolation::IsolationLevel};
+use everpool_engine::{Backend, fault::sqlite, isolation::IsolationLevel, wal};
 
 use crate::{
     driver::{Driver, TransactionStatus, worst},
@@ -33,6 +36,12 @@ impl Driver for SqliteConnection {
         self.batch_execute(&format!("PRAGMA busy_timeout = {}", timeout.as_millis()))
     }
 
+    fn set_journal_mode_wal(&mut self) -> QueryResult<()> {
+        let answer: Journal = sql_query(wal::STATEMENT).get_result(self)?;
+        let checked = wal::check(&answer.journal_mode);
+        checked.map_err(|error| Error::QueryBuilderError(Box::new(error)))
+    }
+
     fn transaction_status(&mut self) -> TransactionStatus {
         status::probe(self, |connection| {
             let failed = connection.batch_execute("\0");
@@ -45,4 +54,10 @@ impl Driver for SqliteConnection {
 struct Level {
     #[diesel(sql_type = Integer)]
     read_uncommitted: i32,
+}
+
+#[derive(QueryableByName)]
+struct Journal {
+    #[diesel(sql_type = Text)]
+    journal_mode: String,
 }

@@ -1,5 +1,5 @@
 use super::{IsolationLevel, IsolationLevelError};
-use crate::{Backend, ExecutionOptions};
+use crate::{Backend, EngineOptions, ExecutionOptions, Role};
 
 /// Whether a statement that needs a transaction is preceded by BEGIN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +78,24 @@ impl Characteristics {
             }
         }
         Ok(self)
+    }
+
+    /// What each connection of a pool has from its first moment.
+    ///
+    /// # Errors
+    ///
+    /// An isolation level that this database does not have.
+    pub fn permanent(
+        options: &EngineOptions,
+        role: Role,
+        backend: Backend,
+    ) -> Result<Self, CharacteristicsError> {
+        let permanent = Self {
+            isolation_level: options.isolation_level().map(str::parse).transpose()?,
+            read_only: (role == Role::Reader).then_some(true),
+            ..Self::default()
+        };
+        permanent.checked(backend)
     }
 
     /// What these options say of it. Others are the program's.

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use everpool_core::{Capacity, Options};
 
-use super::{EngineOptions, OptionError, class, said::Said, seconds::Seconds, words::Whole};
+use super::{
+    EngineOptions, OptionError, class, readers, said::Said, seconds::Seconds, words::Whole,
+};
 
 const NUMBER: &str = "must be a number from 0 to 4294967295";
 
 impl Said {
     pub(super) fn build(self) -> Result<EngineOptions, OptionError> {
         class::check(&self)?;
-        let pool = self.pool()?;
-        pool.check()?;
+        let sqlite_readers = self.sqlite_readers()?;
+        let pool = self.pool(sqlite_readers)?;
         let on = |flag: Option<super::words::Flag>| flag.is_some_and(|flag| flag.0);
         let name = |name: Option<super::words::Name>| name.map(|name| name.0);
         Ok(EngineOptions {
@@ -20,6 +22,7 @@ impl Said {
             class_is_said: self.poolclass.is_some(),
             pool_timeout: self.pool_timeout()?,
             query_cache_size: self.query_cache_size()?,
+            sqlite_readers,
             hide_parameters: on(self.hide_parameters),
             skip_autocommit_rollback: on(self.skip_autocommit_rollback),
             read_only_is_disconnect: on(self.read_only_is_disconnect),
@@ -33,10 +36,23 @@ impl Said {
         })
     }
 
-    fn pool(&self) -> Result<Options, OptionError> {
+    fn sqlite_readers(&self) -> Result<Option<u32>, OptionError> {
+        let readers = self
+            .sqlite_readers
+            .map(|readers| number("sqlite_readers", readers));
+        let readers = readers.transpose()?.filter(|readers| *readers > 0);
+        if readers.is_some() {
+            readers::check(self)?;
+        }
+        Ok(readers)
+    }
+
+    /// Beside readers, the writer's.
+    fn pool(&self, readers: Option<u32>) -> Result<Options, OptionError> {
         let mut pool = Options::default();
         pool.class = self.poolclass.map_or(pool.class, |class| class.0);
-        pool.capacity = self.capacity()?;
+        pool.capacity =
+            readers.map_or_else(|| self.capacity(), |size| Ok(readers::capacity(size)))?;
         pool.max_total = limit("pool_max_total", self.pool_max_total)?;
         pool.max_waiting = limit("pool_max_waiting", self.pool_max_waiting)?;
         if let Some(idle) = self.pool_min_idle {
@@ -48,6 +64,10 @@ impl Said {
         self.set_flags(&mut pool);
         self.set_limits(&mut pool)?;
         self.set_timeouts(&mut pool)?;
+        pool.check()?;
+        if readers.is_some() {
+            pool.capacity = readers::capacity(1);
+        }
         Ok(pool)
     }
 

@@ -245,6 +245,14 @@ impl EngineOptionsBuilder {
         self
     }
 
+    /// For a SQLite file: one connection that writes, in transactions that begin with `BEGIN IMMEDIATE`,
+    /// and so many beside it that read, behind `Engine::read_only`. 0: connections that do either.
+    #[must_use]
+    pub fn sqlite_readers(mut self, connections: u32) -> Self {
+        self.said.sqlite_readers = Some(Whole(connections.into()));
+        self
+    }
+
     /// What holds for all connections of the engine: `isolation_level`, `logging_token`, the program's
     /// own. Replaces those set before.
     #[must_use]

@@ -7,6 +7,7 @@ mod entry;
 mod error;
 mod names;
 mod pool;
+mod readers;
 mod refusal;
 mod said;
 mod sample;
@@ -26,6 +27,7 @@ pub use builder::EngineOptionsBuilder;
 pub use entry::{engine_from_config, engine_from_env, pool_from_config};
 pub use error::OptionError;
 pub use pool::PoolOptions;
+pub use readers::Pools;
 pub use words::Echo;
 
 const POOL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -104,6 +106,7 @@ const POOL_TIMEOUT: Duration = Duration::from_secs(30);
 /// | `pool_max_waiting` | -1 | how many callers may wait; -1 is any number |
 /// | `pool_leak_after` | -1 | report what is out for longer, with the place of its checkout |
 /// | `pool_measure_use` | false | measure for how long connections are used |
+/// | `sqlite_readers` | 0 | for a SQLite file: one connection that writes, in transactions that begin with `BEGIN IMMEDIATE`, and so many beside it that read; 0 is connections that do either |
 /// | `read_only_is_disconnect` | false | "read-only" is the answer of a server that was failed over |
 ///
 /// Other pools' names are taken too: `max_connections` and `max_size` (`pool_size`, with a
@@ -126,6 +129,8 @@ pub struct EngineOptions {
     skip_autocommit_rollback: bool,
     read_only_is_disconnect: bool,
     query_cache_size: Option<u32>,
+    /// Not zero.
+    sqlite_readers: Option<u32>,
     execution_options: ExecutionOptions,
     connect_args: ConnectArgs,
 }
@@ -136,7 +141,7 @@ impl EngineOptions {
         EngineOptionsBuilder::default()
     }
 
-    /// What the pool is told.
+    /// What the pool is told; with `sqlite_readers`, see [`pools`](Self::pools).
     pub fn pool(&self) -> Options {
         self.pool.clone()
     }
@@ -191,6 +196,11 @@ impl EngineOptions {
         self.query_cache_size
     }
 
+    /// `sqlite_readers`; `None` if the connections that write also read.
+    pub fn sqlite_readers(&self) -> Option<u32> {
+        self.sqlite_readers
+    }
+
     /// `execution_options`
     pub fn execution_options(&self) -> &ExecutionOptions {
         &self.execution_options
@@ -236,6 +246,7 @@ impl Default for EngineOptions {
             skip_autocommit_rollback: false,
             read_only_is_disconnect: false,
             query_cache_size: None,
+            sqlite_readers: None,
             execution_options: ExecutionOptions::default(),
             connect_args: ConnectArgs::default(),
         }

@@ -46,6 +46,7 @@ pub(super) struct Said {
     pub(super) skip_autocommit_rollback: Option<Flag>,
     pub(super) read_only_is_disconnect: Option<Flag>,
     pub(super) query_cache_size: Option<Whole>,
+    pub(super) sqlite_readers: Option<Whole>,
     pub(super) execution_options: Option<ExecutionOptions>,
     pub(super) connect_args: Option<ConnectArgs>,
 }

@@ -31,6 +31,7 @@ impl From<&EngineOptions> for Said {
             skip_autocommit_rollback: Some(Flag(options.skip_autocommit_rollback)),
             read_only_is_disconnect: Some(Flag(options.read_only_is_disconnect)),
             query_cache_size: options.query_cache_size.map(whole),
+            sqlite_readers: options.sqlite_readers.map(whole),
             execution_options: Some(options.execution_options.clone()),
             connect_args: Some(options.connect_args.clone()),
             ..Self::default()

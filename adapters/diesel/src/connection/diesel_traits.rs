@@ -51,10 +51,11 @@ impl<C: Driver> SimpleConnection for Connection<C> {
             self.tell(event);
         }
         let is_omitted = event.is_some() && self.omits_begin;
+        let worded = self.engine.wording(query);
         let result = self.run(
             |connection| match is_omitted {
                 true => Ok(()),
-                false => connection.batch_execute(C::wording(query)),
+                false => connection.batch_execute(worded),
             },
             || query.to_owned(),
         );
