@@ -17,9 +17,13 @@ pub(super) fn is(text: &str) -> bool {
 }
 
 pub(super) fn parse(text: &str) -> Result<Url, UrlError> {
-    let mut url = Url::named("postgresql")?;
-    let (mut names, mut ports) = (String::new(), String::new());
-    for (name, value) in pairs(text)? {
+    with_settings(Url::named("postgresql")?, pairs(text)?)
+}
+
+/// What names and values say, over what the URL says.
+pub(super) fn with_settings(mut url: Url, pairs: Vec<(String, String)>) -> Result<Url, UrlError> {
+    let (mut names, mut ports) = host::lists(&url.hosts);
+    for (name, value) in pairs {
         match name.as_str() {
             "user" => url.username = Some(value).filter(|name| !name.is_empty()),
             "password" => url.password = Some(value),

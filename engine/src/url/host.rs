@@ -57,6 +57,14 @@ pub(super) fn list(text: &str) -> Result<Vec<Host>, UrlError> {
     hosts.collect::<Result<_, _>>().map(normal)
 }
 
+/// libpq's lists: of names, and of ports.
+pub(super) fn lists(hosts: &[Host]) -> (String, String) {
+    let port = |host: &Host| host.port.map(|port| port.to_string()).unwrap_or_default();
+    let names: Vec<_> = hosts.iter().map(|host| host.name.as_str()).collect();
+    let ports: Vec<_> = hosts.iter().map(port).collect();
+    (names.join(","), ports.join(","))
+}
+
 /// One host without a name and a port is no host.
 pub(super) fn normal(mut hosts: Vec<Host>) -> Vec<Host> {
     if matches!(&hosts[..], [only] if only.is_default()) {

@@ -154,6 +154,32 @@ impl Url {
         (self.backend == Backend::Sqlite).then(|| sqlite::busy_timeout(self))
     }
 
+    /// The same database, with each thing said once: what the arguments say of the user, the password,
+    /// the hosts and the database stands in its place instead, and what other MySQL drivers call
+    /// `ssl-mode` or `socket` has one name. Does not block.
+    ///
+    /// ```
+    /// use everpool_engine::Url;
+    ///
+    /// let url: Url = "postgresql://scott@/?host=/run/postgresql&dbname=app".parse()?;
+    /// let url = url.resolved()?;
+    /// assert_eq!(url.host(), Some("/run/postgresql"));
+    /// assert_eq!(url.database(), Some("app"));
+    /// assert_eq!(url.query().count(), 0);
+    /// # Ok::<(), everpool_engine::UrlError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`UrlError::Port`] if an argument has a port that is none, or ports for another number of hosts.
+    pub fn resolved(&self) -> Result<Self, UrlError> {
+        match self.backend {
+            Backend::Mysql => Ok(mysql::resolved(self)),
+            Backend::Postgresql => postgresql::resolved(self),
+            Backend::Sqlite => Ok(self.clone()),
+        }
+    }
+
     /// SQLAlchemy's form. With the password in clear it is parsed as an equal URL.
     pub fn render_as_string(&self, hide_password: bool) -> String {
         let rendered = Rendered {

@@ -1,6 +1,11 @@
 //! What Diesel's MySQL connection takes: `mysql://user:password@host:port/database?ssl_mode=…`.
 
-use super::{Url, UrlError, render::Rendered, text};
+use super::{
+    Url, UrlError,
+    host::{self, Host},
+    render::Rendered,
+    text,
+};
 
 /// A client that is told no host takes this one; and the text must have one beside a user or a port.
 const LOCAL: &str = "localhost";
@@ -31,11 +36,27 @@ pub(super) fn check(url: &Url) -> Result<(), UrlError> {
 }
 
 pub(super) fn render(url: &Url) -> String {
+    let mut url = resolved(url);
+    if url.hosts.is_empty() {
+        url.hosts.push(Host::default());
+    }
+    if url.hosts[0].name.is_empty() {
+        url.hosts[0].name = LOCAL.to_owned();
+    }
+    url.drivername = url.backend.name().to_owned();
+    let rendered = Rendered {
+        database: text::IN_MYSQL_DATABASE,
+        ..Rendered::in_clear(&url)
+    };
+    rendered.to_string()
+}
+
+/// Diesel reads a user and the like where they are in a URL, and nowhere else.
+pub(super) fn resolved(url: &Url) -> Url {
     let mut url = url.clone();
     let mut host = url.hosts.pop().unwrap_or_default();
     for (name, value) in std::mem::take(&mut url.query) {
         match known(&name) {
-            // Diesel reads these where they are in a URL, and nowhere else.
             "user" => url.username = Some(value),
             "password" => url.password = Some(value),
             "host" => host.name = value,
@@ -48,16 +69,8 @@ pub(super) fn render(url: &Url) -> String {
         let socket = std::mem::take(&mut host.name);
         url.query.push((SOCKET.to_owned(), socket));
     }
-    if host.name.is_empty() {
-        host.name = LOCAL.to_owned();
-    }
-    url.hosts.push(host);
-    url.drivername = url.backend.name().to_owned();
-    let rendered = Rendered {
-        database: text::IN_MYSQL_DATABASE,
-        ..Rendered::in_clear(&url)
-    };
-    rendered.to_string()
+    url.hosts = host::normal(vec![host]);
+    url
 }
 
 fn known(name: &str) -> &str {

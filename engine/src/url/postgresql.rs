@@ -1,12 +1,19 @@
 //! What libpq takes: `postgresql://user:password@host:port,host:port/database?sslmode=…`.
 
-use super::{Url, render::Rendered};
+use super::{Url, UrlError, connection_string, render::Rendered};
 
 pub(super) fn render(url: &Url) -> String {
     let mut url = url.clone();
     url.drivername = url.backend.name().to_owned();
     join_hosts(&mut url.query);
     Rendered::in_clear(&url).to_string()
+}
+
+pub(super) fn resolved(url: &Url) -> Result<Url, UrlError> {
+    let mut url = url.clone();
+    join_hosts(&mut url.query);
+    let arguments = std::mem::take(&mut url.query);
+    connection_string::with_settings(url, arguments)
 }
 
 /// libpq has lists where SQLAlchemy has the same argument several times, and no port in it:
