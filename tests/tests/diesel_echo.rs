@@ -1,49 +1,18 @@
 //! What an engine writes of its statements.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall end")]
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
+mod lines;
 
 use diesel::{RunQueryDsl, SqliteConnection, sql_query, sql_types::Text};
 use everpool_diesel::{Echo, EngineOptions, EngineOptionsBuilder, ExecutionOptions, create_engine};
 use tracing::Level;
-use tracing_subscriber::fmt::MakeWriter;
 
-/// Where a test's lines go.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
+use lines::Lines;
 
 /// What is written, at this level or above, while an engine with these options does a little.
 fn written(level: Level, options: EngineOptionsBuilder) -> String {
     let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_ansi(false)
-        .without_time()
-        .with_writer(lines.clone())
-        .finish();
-    tracing::subscriber::with_default(subscriber, || {
+    tracing::subscriber::with_default(lines.subscriber(level), || {
         let engine = create_engine::<SqliteConnection>("sqlite://", options.build().unwrap());
         let engine = engine.unwrap();
         let token: ExecutionOptions = [("logging_token", "request-7")].into_iter().collect();
@@ -58,8 +27,7 @@ fn written(level: Level, options: EngineOptionsBuilder) -> String {
         let mut connection = engine.connect().unwrap();
         sql_query("SELECT 2").execute(&mut connection).unwrap();
     });
-    let bytes = lines.0.lock().unwrap();
-    String::from_utf8(bytes.clone()).unwrap()
+    lines.text()
 }
 
 #[test]
