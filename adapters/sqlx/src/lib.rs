@@ -51,6 +51,7 @@ mod url;
 #[path = "sqlx_0_9.rs"]
 mod version;
 mod wire;
+mod wire_executor;
 
 pub use sqlx::*;
 

@@ -84,6 +84,9 @@ mod sealed {
 /// SQLx's trait for one who gives a Connection for a statement.
 macro_rules! executor {
     ($source:ty) => {
+        $crate::version::executor!($source, executor);
+    };
+    ($source:ty, $way:ident) => {
         impl<'c, DB: Driver> sqlx::Executor<'c> for $source {
             type Database = DB;
 
@@ -95,7 +98,7 @@ macro_rules! executor {
                 'c: 'e,
                 E: Execute<'q, DB> + 'q,
             {
-                $crate::executor::execute(self, query)
+                $crate::$way::execute(self, query)
             }
 
             fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Piece<DB>, Error>>
@@ -103,7 +106,7 @@ macro_rules! executor {
                 'c: 'e,
                 E: Execute<'q, DB> + 'q,
             {
-                $crate::executor::fetch_many(self, query)
+                $crate::$way::fetch_many(self, query)
             }
 
             fn fetch_all<'e, 'q: 'e, E>(
@@ -114,7 +117,7 @@ macro_rules! executor {
                 'c: 'e,
                 E: Execute<'q, DB> + 'q,
             {
-                $crate::executor::fetch_all(self, query)
+                $crate::$way::fetch_all(self, query)
             }
 
             fn fetch_optional<'e, 'q: 'e, E>(
@@ -125,7 +128,7 @@ macro_rules! executor {
                 'c: 'e,
                 E: Execute<'q, DB> + 'q,
             {
-                $crate::executor::fetch_optional(self, query)
+                $crate::$way::fetch_optional(self, query)
             }
 
             fn prepare_with<'e>(
@@ -136,14 +139,14 @@ macro_rules! executor {
             where
                 'c: 'e,
             {
-                $crate::executor::prepare_with(self, sql, parameters)
+                $crate::$way::prepare_with(self, sql, parameters)
             }
 
             fn describe<'e>(self, sql: Sql<'static>) -> BoxFuture<'e, Result<Described<DB>, Error>>
             where
                 'c: 'e,
             {
-                $crate::executor::describe(self, sql)
+                $crate::$way::describe(self, sql)
             }
         }
     };

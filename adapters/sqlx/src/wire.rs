@@ -16,10 +16,34 @@ use crate::{
     version::{Begin, Described, Prepared, Sql},
 };
 
-/// A driver's connection as the pool has it, with what is known of it without asking.
+/// A driver's connection as the pool has it, with what is known of it without asking: what
+/// [`Engine::raw_connection`](crate::Engine::raw_connection) lends, and what the hooks of the pool's events
+/// are given.
 ///
-/// It derefs to the driver's connection. Whoever takes that mutably is trusted with nothing: the
-/// connection is checked when it returns to the pool.
+/// A mutable reference to it executes queries. It derefs to the driver's connection; whoever takes that
+/// mutably is trusted with nothing: the connection is checked when it returns to the pool.
+#[cfg_attr(
+    feature = "_sqlite",
+    doc = r#"
+```
+use everpool_sqlx::{EngineOptions, Sqlite, create_engine, query, query_scalar};
+
+# #[tokio::main]
+# async fn main() -> Result<(), Box<dyn std::error::Error>> {
+let engine = create_engine::<Sqlite>("sqlite://", EngineOptions::default())?;
+engine.pool().events().connect_async(|wire, _record| {
+    Box::pin(async move {
+        query("PRAGMA cache_size = 4000").execute(wire).await?;
+        Ok(())
+    })
+});
+let size: i64 = query_scalar("PRAGMA cache_size").fetch_one(&engine).await?;
+assert_eq!(size, 4000);
+# Ok(())
+# }
+```
+"#
+)]
 pub struct Wire<DB: Driver> {
     connection: DB::Connection,
     flags: Flags,
