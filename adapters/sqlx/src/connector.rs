@@ -1,4 +1,7 @@
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use everpool_core::{ConnectFault, Fault, ResetOnReturn, Residue};
 use everpool_engine::Backend;
@@ -13,11 +16,19 @@ use crate::{
 };
 
 /// Opens, pings, resets and closes connections of SQLx's for a pool.
-#[derive(Debug)]
 pub struct Connector<DB: Driver> {
     options: RwLock<ConnectOptions<DB>>,
     backend: Backend,
     hooks: Arc<Hooks<DB>>,
+}
+
+/// Without the options, which show their password.
+impl<DB: Driver> fmt::Debug for Connector<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector")
+            .field("backend", &self.backend)
+            .finish_non_exhaustive()
+    }
 }
 
 /// An error of SQLx's, and where it came from.

@@ -241,10 +241,11 @@ driver!(
 /// SQLx gives each database in memory a name of its own, by which its connections share it.
 #[cfg(feature = "_sqlite")]
 fn is_name_of_memory(file: &str) -> bool {
-    file.is_empty() || file == ":memory:" || file.starts_with("file:sqlx-in-memory-")
+    file.starts_with("file:sqlx-in-memory-") || is_url_of_memory(&format!("sqlite:{file}"))
 }
 
-#[cfg(feature = "any")]
+#[cfg(any(feature = "any", feature = "_sqlite"))]
 fn is_url_of_memory(url: &str) -> bool {
-    url.contains(":memory:") || url.contains("mode=memory")
+    let url: Result<everpool_engine::Url, _> = url.parse();
+    url.is_ok_and(|url| url.is_memory())
 }

@@ -11,7 +11,7 @@ use everpool_core::{
     future::{Lease, Pool},
 };
 use everpool_engine::{
-    Backend, EngineOptions, ExecutionOptions, Url, UrlError, Watch, echo_pool,
+    Backend, EngineOptions, ExecutionOptions, PoolOptions, Url, UrlError, Watch, echo_pool,
     events::Event,
     isolation::{Characteristics, CharacteristicsError, IsolationLevel},
 };
@@ -25,7 +25,7 @@ use crate::{
     hooks::{EngineEvents, Hooks},
     lent::PoolConnection,
     transaction::Transaction,
-    url,
+    url::connect_options,
     wire::Wire,
 };
 
@@ -43,9 +43,28 @@ pub enum EngineError {
     /// The URL does not say where the database is.
     #[error(transparent)]
     Url(#[from] UrlError),
-    /// SQLx cannot make anything of the URL.
+    /// SQLx takes no such value for an argument of the URL or of `connect_args`.
     #[error(transparent)]
     ConnectOptions(Error),
+    /// SQLx has no such argument of a URL or of `connect_args`, or not with this value.
+    #[error("SQLx has no use for the connect argument `{name}`: {remedy}")]
+    Argument {
+        /// Its name, if it looks like one.
+        name: String,
+        /// What there is instead.
+        remedy: String,
+    },
+    /// The URL has several hosts.
+    #[error(
+        "SQLx connects to one host, and the URL has {0}; name one, or choose one for each connection \
+         in a hook of do_connect"
+    )]
+    Hosts(usize),
+    /// A MySQL URL has no user.
+    #[error(
+        "the mysql URL has no user, and SQLx would log in as root; write mysql://user@host/database"
+    )]
+    NoUser,
     /// The pool cannot be as the options say.
     #[error(transparent)]
     Options(#[from] OptionsError),
@@ -96,20 +115,16 @@ struct Shared<DB: Driver> {
 ///
 /// # Errors
 ///
-/// [`EngineError::Url`] if the URL does not parse, names another database than `DB`, or cannot have
-/// the `connect_args`.
+/// Those of [`connect_options`]; [`EngineError::Url`] also if the URL cannot have the `connect_args`.
+/// [`EngineError::Options`] and [`EngineError::Characteristics`] if the pool or the database does not
+/// have what the options ask for.
 pub fn create_engine<DB: Driver>(
     url: impl TryInto<Url, Error: Into<EngineError>>,
     options: EngineOptions,
 ) -> Result<Engine<DB>, EngineError> {
     let url: Url = url.try_into().map_err(Into::into)?;
     let url = url.with_connect_args(options.connect_args())?;
-    let connect_options = url::connect_options::<DB>(&url)?;
-    let (named, engine) = (url.backend(), DB::backend(&connect_options));
-    if named != engine {
-        let (url, engine) = (named.name(), engine.name());
-        return Err(UrlError::WrongBackend { url, engine }.into());
-    }
+    let connect_options = connect_options::<DB>(url.clone())?;
     let is_memory = url.is_memory();
     Engine::new(
         Some(url),
@@ -131,6 +146,35 @@ pub fn create_engine_with<DB: Driver>(
 ) -> Result<Engine<DB>, EngineError> {
     let is_memory = DB::is_memory(&connect_options);
     Engine::new(None, connect_options, options, is_memory, no_connection)
+}
+
+/// A pool for the database at `url`, without an engine. Never connects.
+///
+/// # Errors
+///
+/// Those of [`create_engine`].
+#[cfg_attr(
+    feature = "_sqlite",
+    doc = r#"
+```
+use everpool_sqlx::{EngineOptions, Sqlite, create_pool_from_url, query};
+
+# #[tokio::main]
+# async fn main() -> Result<(), Box<dyn std::error::Error>> {
+let pool = create_pool_from_url::<Sqlite>("sqlite://", EngineOptions::default())?;
+let mut wire = pool.checkout().await?;
+query("CREATE TABLE t (x INTEGER)").execute(&mut *wire).await?;
+# Ok(())
+# }
+```
+"#
+)]
+pub fn create_pool_from_url<DB: Driver>(
+    url: impl TryInto<Url, Error: Into<EngineError>>,
+    options: impl Into<PoolOptions>,
+) -> Result<Pool<Connector<DB>>, EngineError> {
+    let options: PoolOptions = options.into();
+    create_engine(url, options.into()).map(|engine| engine.pool().clone())
 }
 
 impl<DB: Driver> Engine<DB> {
@@ -198,7 +242,7 @@ impl<DB: Driver> Engine<DB> {
     }
 
     /// The execution options of its Connections.
-    pub fn get_execution_options(&self) -> &ExecutionOptions {
+    pub fn options(&self) -> &ExecutionOptions {
         &self.options
     }
 

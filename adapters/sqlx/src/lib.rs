@@ -60,11 +60,13 @@ pub use connector::{Connector, DriverError};
 pub use driver::{ConnectOptions, Driver};
 pub use engine::{
     CheckoutError, Engine, EngineError, RawConnection, create_engine, create_engine_with,
+    create_pool_from_url,
 };
 pub use hooks::EngineEvents;
 pub use lent::PoolConnection;
 pub use session::{Session, SessionError};
 pub use transaction::Transaction;
+pub use url::connect_options;
 pub use version::BeginStatement;
 pub use wire::Wire;
 
