@@ -1,6 +1,6 @@
 use everpool_engine::Backend;
 use futures_core::{future::BoxFuture, stream::BoxStream};
-use sqlx::{Connection, Database, Either, Error, Execute};
+use sqlx::{ColumnIndex, Connection, Database, Decode, Either, Error, Execute, Row};
 
 use crate::version::{Described, Prepared, Sql};
 
@@ -75,12 +75,12 @@ pub trait Driver: Database {
         sql: String,
     ) -> BoxFuture<'e, Result<i64, Error>>;
 
-    /// The first value of the only row of a plain query, as a text.
+    /// The values of all rows of a plain query, as texts.
     #[doc(hidden)]
-    fn text<'e>(
+    fn texts<'e>(
         connection: &'e mut Self::Connection,
         sql: &'static str,
-    ) -> BoxFuture<'e, Result<String, Error>>;
+    ) -> BoxFuture<'e, Result<Vec<Vec<String>>, Error>>;
 
     /// Statements without an answer.
     #[doc(hidden)]
@@ -194,14 +194,16 @@ macro_rules! driver_queries {
             })
         }
 
-        fn text<'e>(
+        fn texts<'e>(
             connection: &'e mut Self::Connection,
             sql: &'static str,
-        ) -> $crate::private::BoxFuture<'e, Result<String, $crate::Error>> {
+        ) -> $crate::private::BoxFuture<'e, Result<Vec<Vec<String>>, $crate::Error>> {
             Box::pin(async move {
                 let query = $crate::private::raw(&sql);
-                let row = $crate::Executor::fetch_one(connection, query).await?;
-                $crate::Row::try_get_unchecked::<String, _>(&row, 0)
+                let rows = $crate::Executor::fetch_all(connection, query).await?;
+                rows.iter()
+                    .map($crate::private::texts_of::<Self::Row, $number>)
+                    .collect()
             })
         }
 
@@ -215,6 +217,22 @@ macro_rules! driver_queries {
             })
         }
     };
+}
+
+/// The values of a row as texts; a number is one that the driver gives as a number only.
+#[doc(hidden)]
+pub fn texts_of<R, N>(row: &R) -> Result<Vec<String>, Error>
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    for<'r> String: Decode<'r, R::Database>,
+    for<'r> N: Decode<'r, R::Database> + ToString,
+{
+    let text = |index| {
+        row.try_get_unchecked::<String, _>(index)
+            .or_else(|_| Ok(row.try_get_unchecked::<N, _>(index)?.to_string()))
+    };
+    (0..row.len()).map(text).collect()
 }
 
 #[cfg(feature = "postgres")]

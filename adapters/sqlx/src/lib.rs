@@ -56,6 +56,8 @@ mod wire_executor;
 pub use sqlx::*;
 
 pub use classify::category;
+/// `Connection` is SQLx's trait here, as it is in `sqlx`.
+pub use connection::Connection as EngineConnection;
 pub use connector::{Connector, DriverError};
 pub use driver::{ConnectOptions, Driver};
 pub use engine::{
@@ -84,5 +86,8 @@ pub use everpool_engine::{
 pub mod private {
     pub use futures_core::{future::BoxFuture, stream::BoxStream};
 
-    pub use crate::version::{Described, Prepared, Sql, raw};
+    pub use crate::{
+        driver::texts_of,
+        version::{Described, Prepared, Sql, raw},
+    };
 }

@@ -194,10 +194,10 @@ impl<DB: Driver> Wire<DB> {
         self.answered(answer)
     }
 
-    /// Asks for a text of the server's.
-    pub(crate) async fn text(&mut self, sql: &'static str) -> Answer<String> {
+    /// Asks for values of the server's, as texts.
+    pub(crate) async fn texts(&mut self, sql: &'static str) -> Answer<Vec<Vec<String>>> {
         self.flags.sends(sql);
-        let answer = DB::text(&mut self.connection, sql).await;
+        let answer = DB::texts(&mut self.connection, sql).await;
         self.answered(answer)
     }
 

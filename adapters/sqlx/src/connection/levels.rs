@@ -54,13 +54,13 @@ impl<DB: Driver> Connection<DB> {
     /// The driver's.
     pub async fn isolation_level(&mut self) -> Result<IsolationLevel, Error> {
         let backend = self.engine.backend();
-        let answer = self
-            .ready()
-            .await?
-            .text(IsolationLevel::query(backend))
-            .await;
-        let answer = self.leave(answer, None)?;
-        IsolationLevel::from_answer(backend, &answer).map_err(bad_option)
+        let asked = IsolationLevel::query(backend);
+        let answer = self.ready().await?.texts(asked).await;
+        let answer = self.leave(answer, Some(asked))?;
+        // MySQL names the variable before the value.
+        let level = answer.first().and_then(|row| row.last());
+        let level = level.ok_or(Error::RowNotFound)?;
+        IsolationLevel::from_answer(backend, level).map_err(bad_option)
     }
 
     /// The isolation level that connections have of which nothing else was asked. Asks the database
