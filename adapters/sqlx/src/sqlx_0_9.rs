@@ -20,6 +20,11 @@ pub(crate) fn text<'a>(sql: &'a Sql<'_>) -> &'a str {
     sql.as_str()
 }
 
+/// The text of what a transaction is begun with.
+pub(crate) fn begin_text(begin: &Begin) -> &str {
+    begin.as_str()
+}
+
 /// The text of a query, and the query, which SQLx takes apart as it reads the text.
 pub(crate) fn peek<'q, DB, E>(mut query: E) -> (Sql<'q>, impl Execute<'q, DB> + 'q)
 where

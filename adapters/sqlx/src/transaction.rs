@@ -56,6 +56,17 @@ impl<'c, DB: Driver> Transaction<'c, DB> {
         Ok(Transaction::of(Held::Owned(Box::new(connection)), 1))
     }
 
+    /// Whether it is still to be ended: by a rollback, if the connection was lost. Does not block.
+    pub fn is_open(&mut self) -> bool {
+        self.connection.levels() >= self.level
+    }
+
+    /// Whether it can still be committed: it is open, and the connection not lost (SQLAlchemy's
+    /// `is_valid`). Does not block.
+    pub fn is_valid(&mut self) -> bool {
+        self.is_open() && !self.connection.invalidated()
+    }
+
     /// Commits it, or releases the savepoint.
     ///
     /// # Errors

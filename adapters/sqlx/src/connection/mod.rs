@@ -6,6 +6,7 @@ mod transactions;
 use std::{
     fmt,
     ops::{Deref, DerefMut},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::Arc,
     time::Duration,
 };
@@ -227,8 +228,17 @@ impl<DB: Driver> Connection<DB> {
         error
     }
 
-    pub(crate) fn tell(&self, event: Event<'_>) {
-        self.watch.board.tell(event);
+    pub(crate) fn tell(&mut self, event: Event<'_>) {
+        self.tell_of(|watch| watch.board.tell(event));
+    }
+
+    /// A listener that panics leaves nobody who knows what becomes of the transaction.
+    pub(crate) fn tell_of(&mut self, tell: impl FnOnce(&Watch)) {
+        let told = catch_unwind(AssertUnwindSafe(|| tell(&self.watch)));
+        if let Err(panic) = told {
+            self.invalidate();
+            resume_unwind(panic);
+        }
     }
 
     pub(crate) fn wire(&mut self) -> Option<&mut Wire<DB>> {

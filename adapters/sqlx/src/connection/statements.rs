@@ -1,7 +1,6 @@
 //! What passes through a Connection: every statement.
 
 use async_stream::stream;
-use everpool_engine::Watch;
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
 use sqlx::{Error, Execute};
@@ -12,22 +11,6 @@ use crate::{
     version::{Described, Prepared, Sql, peek, text},
 };
 
-/// Tells of a statement that is sent, if anybody listens.
-#[inline]
-fn sends(watch: &Watch, sql: &str) {
-    if watch.is_told() {
-        watch.sends(&sql, NEVER_SHOWN);
-    }
-}
-
-/// And of its answer.
-#[inline]
-fn answered<T>(watch: &Watch, sql: &str, answer: &Result<T, Error>) {
-    if watch.is_told() {
-        watch.answered(&sql, answer.as_ref().err());
-    }
-}
-
 /// SQLx shows no parameters, so there are none to be hidden.
 const NEVER_SHOWN: &str = "\0";
 
@@ -37,14 +20,39 @@ macro_rules! pass {
         let (sql, query) = peek::<DB, E>($query);
         let sql = text(&sql);
         $self.ready().await?;
-        sends(&$self.watch, sql);
+        $self.sends(sql);
         let answer = $self.ready().await?.$way(sql, query).await;
-        answered(&$self.watch, sql, &answer);
+        $self.answered(sql, &answer);
         $self.leave(answer, Some(sql))
     }};
 }
 
 impl<DB: Driver> Connection<DB> {
+    /// Tells of a statement that is to be sent, if anybody listens.
+    #[inline]
+    pub(crate) fn sends(&mut self, sql: &str) {
+        if self.watch.is_told() {
+            self.tell_of(|watch| watch.sends(&sql, NEVER_SHOWN));
+        }
+    }
+
+    /// And of its answer.
+    #[inline]
+    pub(crate) fn answered<T>(&mut self, sql: &str, answer: &Result<T, Error>) {
+        if self.watch.is_told() {
+            self.tell_of(|watch| watch.answered(&sql, answer.as_ref().err()));
+        }
+    }
+
+    /// A statement of this crate's own.
+    pub(crate) async fn send(&mut self, sql: &str) -> Result<(), Error> {
+        self.ready().await?;
+        self.sends(sql);
+        let answer = self.ready().await?.run(sql.to_owned()).await;
+        self.answered(sql, &answer);
+        self.leave(answer, Some(sql))
+    }
+
     pub(crate) async fn execute_tracked<'q, E>(
         &mut self,
         query: E,
@@ -82,17 +90,13 @@ impl<DB: Driver> Connection<DB> {
         Box::pin(stream! {
             let (sql, query) = peek::<DB, E>(query);
             let sql = text(&sql);
-            let watch = self.watch.clone();
-            let wire = match self.ready().await {
-                Ok(wire) => wire,
-                Err(error) => {
-                    yield Err(error);
-                    return;
-                }
-            };
-            sends(&watch, sql);
+            if let Err(error) = self.ready().await {
+                yield Err(error);
+                return;
+            }
+            self.sends(sql);
             let mut failed = None;
-            {
+            if let Some(wire) = self.wire() {
                 let mut rows = wire.fetch_many(sql, query);
                 while let Some(piece) = rows.next().await {
                     match piece {
@@ -105,7 +109,7 @@ impl<DB: Driver> Connection<DB> {
                 }
             }
             let answer = failed.map_or(Ok(()), Err);
-            answered(&watch, sql, &answer);
+            self.answered(sql, &answer);
             if let Err(error) = self.leave(answer, Some(sql)) {
                 yield Err(error);
             }

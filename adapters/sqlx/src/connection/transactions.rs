@@ -1,5 +1,10 @@
 //! Transactions and savepoints.
 
+use std::{
+    borrow::Cow,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
 use everpool_engine::{Backend, events::Event};
 use everpool_session::future::{Standing, Transactional};
 use sqlx::Error;
@@ -9,7 +14,7 @@ use crate::{
     as_sqlx::rolled_back,
     driver::Driver,
     transaction::Transaction,
-    version::{Begin, BeginStatement},
+    version::{Begin, BeginStatement, begin_text},
 };
 
 impl<DB: Driver> Connection<DB> {
@@ -39,9 +44,26 @@ impl<DB: Driver> Connection<DB> {
         Ok(Transaction::new(self, level))
     }
 
+    /// Sets a savepoint, as [`begin`](Self::begin) does in a transaction; if none is open, begins one
+    /// first, which stays open when the savepoint has ended.
+    ///
+    /// # Errors
+    ///
+    /// The driver's.
+    pub async fn begin_nested(&mut self) -> Result<Transaction<'_, DB>, Error> {
+        if !self.in_transaction() {
+            self.send_begin(None).await?;
+        }
+        self.begin().await
+    }
+
     pub(crate) async fn send_begin(&mut self, statement: Option<Begin>) -> Result<(), Error> {
         self.ready().await?;
         let depth = self.levels();
+        let sql = match &statement {
+            Some(statement) => Cow::Owned(begin_text(statement).to_owned()),
+            None => begins(depth),
+        };
         match depth {
             0 => self.tell(Event::Begin),
             depth => self.tell(Event::Savepoint(&savepoint(depth))),
@@ -50,8 +72,10 @@ impl<DB: Driver> Connection<DB> {
             *begun += 1;
             return Ok(());
         }
+        self.sends(&sql);
         let answer = self.ready().await?.begin(statement).await;
-        self.leave(answer, None)
+        self.answered(&sql, &answer);
+        self.leave(answer, Some(&sql))
     }
 
     /// Whether a transaction is open, or was when the connection was lost.
@@ -136,8 +160,12 @@ impl<DB: Driver> Connection<DB> {
         if self.end_omitted() {
             return Ok(());
         }
+        let sql = commits(self.depth);
+        self.ready().await?;
+        self.sends(&sql);
         let answer = self.ready().await?.commit().await;
-        let answer = self.leave(answer, None);
+        self.answered(&sql, &answer);
+        let answer = self.leave(answer, Some(&sql));
         self.level_lost(1);
         answer
     }
@@ -155,18 +183,26 @@ impl<DB: Driver> Connection<DB> {
     }
 
     async fn rollback_innermost(&mut self) -> Result<(), Error> {
-        match self.depth {
-            1 => self.tell(Event::Rollback),
-            depth => self.tell(Event::RollbackSavepoint(&savepoint(depth - 1))),
-        }
+        self.tells_rollback(self.depth);
         if self.end_omitted() {
             return Ok(());
         }
+        let sql = rolls_back(self.depth);
+        self.ready().await?;
+        self.sends(&sql);
         let answer = self.ready().await?.rollback().await;
-        match self.leave(answer, None) {
+        self.answered(&sql, &answer);
+        match self.leave(answer, Some(&sql)) {
             // The server rolls back when the connection is lost, be it before or by this.
             Err(_) if self.inner.settled().is_none() => Ok(()),
             answer => answer,
+        }
+    }
+
+    fn tells_rollback(&mut self, depth: usize) {
+        match depth {
+            1 => self.tell(Event::Rollback),
+            depth => self.tell(Event::RollbackSavepoint(&savepoint(depth - 1))),
         }
     }
 
@@ -188,14 +224,46 @@ impl<DB: Driver> Connection<DB> {
     }
 
     /// Rolls a level back in a destructor, which cannot wait: with the next statement, or at the return.
+    /// A listener that panics costs the connection, and nobody hears of it.
     pub(crate) fn abandon_level(&mut self, level: usize) {
         let levels = self.levels();
         if let Some(begun) = &mut self.omitted {
             *begun = level - 1;
-        } else if let Some(wire) = self.inner.settled() {
-            (level..=levels).for_each(|_| wire.start_rollback());
+        } else if self.inner.settled().is_some() {
+            for depth in (level..=levels).rev() {
+                // The connection is given up then, which rolls back too.
+                let _panicked = catch_unwind(AssertUnwindSafe(|| self.tells_rollback(depth)));
+                self.start_rollback();
+            }
         }
         self.depth = self.depth.min(level - 1);
+    }
+
+    fn start_rollback(&mut self) {
+        if let Some(wire) = self.inner.settled() {
+            wire.start_rollback();
+        }
+    }
+}
+
+fn begins(depth: usize) -> Cow<'static, str> {
+    match depth {
+        0 => "BEGIN".into(),
+        depth => format!("SAVEPOINT {}", savepoint(depth)).into(),
+    }
+}
+
+fn commits(depth: usize) -> Cow<'static, str> {
+    match depth {
+        1 => "COMMIT".into(),
+        depth => format!("RELEASE SAVEPOINT {}", savepoint(depth - 1)).into(),
+    }
+}
+
+fn rolls_back(depth: usize) -> Cow<'static, str> {
+    match depth {
+        1 => "ROLLBACK".into(),
+        depth => format!("ROLLBACK TO SAVEPOINT {}", savepoint(depth - 1)).into(),
     }
 }
 
