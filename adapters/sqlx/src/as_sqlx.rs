@@ -83,6 +83,27 @@ pub(crate) fn in_transaction() -> Error {
     )
 }
 
+/// A transaction is asked for that cannot be within another.
+pub(crate) fn is_open() -> Error {
+    Error::Protocol(
+        "a transaction is open; a two-phase transaction cannot begin before it is ended".to_owned(),
+    )
+}
+
+/// A transaction is to be ended that was ended before.
+pub(crate) fn not_in_transaction() -> Error {
+    Error::Protocol("this transaction is over already; nothing is left to be committed".to_owned())
+}
+
+/// A two-phase transaction is open, and something else is to begin or end a transaction.
+pub(crate) fn in_twophase() -> Error {
+    Error::Protocol(
+        "a two-phase transaction is open: it has no savepoints, and only its own prepare(), commit() \
+         or rollback() end it"
+            .to_owned(),
+    )
+}
+
 /// An option cannot be so.
 pub(crate) fn bad_option(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Configuration(Box::new(error))

@@ -108,6 +108,7 @@ impl<DB: Driver> Connector<DB> {
         wire: &mut Wire<DB>,
         how: ResetOnReturn,
     ) -> Result<(), DriverError> {
+        wire.pay().await.map_err(DriverError::Query)?;
         let is_doubtful =
             wire.flags().is_lent_out() || wire.flags().progress() != Progress::Resting;
         if wire.should_flush() || wire.flags().progress() != Progress::Resting {
@@ -187,7 +188,8 @@ impl<DB: Driver> everpool_core::Connector for Connector<DB> {
 
     #[inline]
     fn residue(&self, wire: &mut Wire<DB>) -> Residue {
-        if wire.flags().is_clean() && wire.depth() == 0 && !wire.should_flush() {
+        let is_quiet = wire.depth() == 0 && !wire.should_flush() && !wire.owes_anything();
+        if wire.flags().is_clean() && is_quiet {
             return Residue::Clean;
         }
         match wire.is_cut() && !classify::survives_a_cut(self.backend) {

@@ -105,6 +105,11 @@ impl Flags {
         }
     }
 
+    /// A two-phase transaction, which the driver's transaction manager knows nothing of, is over.
+    pub(crate) fn twophase_ended(&mut self) {
+        self.failed_at = None;
+    }
+
     /// The program gets the driver's own connection.
     pub(crate) fn lent_out(&mut self) {
         self.is_lent_out = true;

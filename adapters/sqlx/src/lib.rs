@@ -47,6 +47,7 @@ mod hooks;
 mod lent;
 mod session;
 mod transaction;
+mod two_phase;
 mod url;
 #[path = "sqlx_0_9.rs"]
 mod version;
@@ -68,6 +69,7 @@ pub use hooks::EngineEvents;
 pub use lent::PoolConnection;
 pub use session::{Session, SessionError};
 pub use transaction::Transaction;
+pub use two_phase::TwoPhase;
 pub use url::connect_options;
 pub use version::BeginStatement;
 pub use wire::Wire;

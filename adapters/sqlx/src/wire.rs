@@ -49,6 +49,8 @@ pub struct Wire<DB: Driver> {
     flags: Flags,
     /// What the server was last asked to repeat.
     echo: i32,
+    /// What is to be sent before somebody else gets this.
+    owed: Vec<String>,
 }
 
 impl<DB: Driver> Wire<DB> {
@@ -57,6 +59,7 @@ impl<DB: Driver> Wire<DB> {
             connection,
             flags: Flags::new(backend),
             echo: 0,
+            owed: Vec::new(),
         }
     }
 
@@ -199,6 +202,23 @@ impl<DB: Driver> Wire<DB> {
         self.flags.sends(sql);
         let answer = DB::texts(&mut self.connection, sql).await;
         self.answered(answer)
+    }
+
+    /// Leaves statements to be sent when the connection returns, before anybody else gets it.
+    pub(crate) fn owes(&mut self, statements: Vec<String>) {
+        self.owed = statements;
+    }
+
+    pub(crate) fn owes_anything(&self) -> bool {
+        !self.owed.is_empty()
+    }
+
+    /// Sends what was left to be sent.
+    pub(crate) async fn pay(&mut self) -> Answer<()> {
+        for statement in std::mem::take(&mut self.owed) {
+            self.run(statement).await?;
+        }
+        Ok(())
     }
 
     /// Whether the server answers what it is asked, and nothing that it was asked before.

@@ -2,6 +2,7 @@ mod levels;
 mod statements;
 mod transactional;
 mod transactions;
+mod twophase;
 
 use std::{
     fmt,
@@ -47,6 +48,8 @@ pub struct Connection<DB: Driver> {
     scope: usize,
     /// What was asked for beyond what the engine has for all its connections.
     characteristics: Characteristics,
+    /// A two-phase transaction is open, which the driver does not count.
+    is_twophase: bool,
     /// No BEGIN is sent, because the isolation level is `AUTOCOMMIT`; how many levels were begun so.
     omitted: Option<usize>,
     /// Whom its statements are told to.
@@ -60,6 +63,7 @@ impl<DB: Driver> Connection<DB> {
         Self {
             inner: future::Connection::new(engine.pool().clone()),
             characteristics: Characteristics::default(),
+            is_twophase: false,
             omitted: None,
             watch: Arc::clone(engine.watch()),
             engine,
@@ -170,7 +174,8 @@ impl<DB: Driver> Connection<DB> {
     fn see_depth(&mut self) {
         self.settle();
         if let Some(wire) = self.inner.settled() {
-            self.depth = self.omitted.unwrap_or(wire.depth());
+            let depth = self.omitted.unwrap_or(wire.depth());
+            self.depth = depth + usize::from(self.is_twophase);
         }
     }
 

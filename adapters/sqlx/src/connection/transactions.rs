@@ -59,6 +59,7 @@ impl<DB: Driver> Connection<DB> {
 
     pub(crate) async fn send_begin(&mut self, statement: Option<Begin>) -> Result<(), Error> {
         self.ready().await?;
+        self.check_no_twophase()?;
         let depth = self.levels();
         let sql = match &statement {
             Some(statement) => Cow::Owned(begin_text(statement).to_owned()),
@@ -96,6 +97,7 @@ impl<DB: Driver> Connection<DB> {
     /// If a statement had failed and the server would answer COMMIT by a rollback and no error, it is
     /// rolled back here, and that is the error.
     pub async fn commit(&mut self) -> Result<(), Error> {
+        self.check_no_twophase()?;
         self.commit_level(1).await
     }
 
@@ -107,6 +109,7 @@ impl<DB: Driver> Connection<DB> {
     ///
     /// The driver's.
     pub async fn rollback(&mut self) -> Result<(), Error> {
+        self.check_no_twophase()?;
         self.rollback_level(1).await
     }
 
