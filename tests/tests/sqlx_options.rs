@@ -210,6 +210,38 @@ async fn shown(connection: &mut Connection<Postgres>, setting: &str) -> String {
 }
 
 #[tokio::test]
+async fn a_read_only_engine_refuses_what_writes_and_leaves_its_connections_as_they_were() {
+    let server = PostgreSql::start().expect("this needs PostgreSQL");
+    refuses_what_writes::<Postgres>(&with(&server.url(), one())).await;
+    let server = MariaDb::start().expect("this needs MariaDB");
+    refuses_what_writes::<MySql>(&with(&server.url(), one())).await;
+    refuses_what_writes::<Sqlite>(&memory(one())).await;
+}
+
+async fn refuses_what_writes<DB: Driver>(engine: &Engine<DB>) {
+    let create = || raw_sql("CREATE TABLE written (x int)");
+    let reads = engine.read_only();
+    let of_an_option = reads
+        .execution_options(&ExecutionOptions::default())
+        .unwrap();
+    for engine in [&reads, &of_an_option] {
+        create().execute(engine).await.map(drop).unwrap_err();
+    }
+    create().execute(engine).await.map(drop).unwrap();
+}
+
+#[tokio::test]
+async fn sqlite_readers_are_refused_with_the_reason() {
+    let options = EngineOptions::builder().sqlite_readers(2).build().unwrap();
+    let refused = create_engine::<Sqlite>("sqlite:///a.db", options).unwrap_err();
+    let refused = refused.to_string();
+    assert!(
+        refused.starts_with("sqlite_readers makes two pools"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
 async fn a_server_that_takes_no_writes_is_lost_if_the_options_say_so() {
     let server = PostgreSql::start().expect("this needs PostgreSQL");
     for is_disconnect in [true, false] {

@@ -311,6 +311,29 @@ async fn a_sqlite_file_is_found_by_whatever_form_names_it() {
 }
 
 #[tokio::test]
+async fn a_statement_waits_for_a_lock_of_sqlites_as_long_as_the_url_says() {
+    for (url, milliseconds) in [
+        ("sqlite://", 5000),
+        ("sqlite:///:memory:?timeout=0.25", 250),
+    ] {
+        let engine = create_engine::<Sqlite>(url, EngineOptions::default()).unwrap();
+        let timeout: i64 = query_scalar("PRAGMA busy_timeout")
+            .fetch_one(&engine)
+            .await
+            .unwrap();
+        assert_eq!(timeout, milliseconds, "{url}");
+    }
+    connect_options::<Any>("sqlite:///a.db?timeout=5").unwrap();
+    let refused = connect_options::<Any>("sqlite:///a.db?timeout=1")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("`timeout`: `Any` waits for 5 seconds"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
 async fn a_sqlite_database_in_memory_has_one_connection_by_whatever_form_names_it() {
     let options = || EngineOptions::builder().pool_size(3).build().unwrap();
     for url in [

@@ -11,7 +11,7 @@ use everpool_core::{
     future::{Lease, Pool},
 };
 use everpool_engine::{
-    Backend, EngineOptions, ExecutionOptions, PoolOptions, Url, UrlError, Watch, echo_pool,
+    Backend, EngineOptions, ExecutionOptions, PoolOptions, Role, Url, UrlError, Watch, echo_pool,
     events::Event,
     isolation::{Characteristics, CharacteristicsError, IsolationLevel},
 };
@@ -68,6 +68,12 @@ pub enum EngineError {
     /// The pool cannot be as the options say.
     #[error(transparent)]
     Options(#[from] OptionsError),
+    /// The option `sqlite_readers`.
+    #[error(
+        "sqlite_readers makes two pools, and an engine for SQLx has one; leave it out, and set \
+         pool_size to 1 if writers shall wait in line"
+    )]
+    SqliteReaders,
     /// An execution option, or the isolation level, is none of this database.
     #[error(transparent)]
     Characteristics(#[from] CharacteristicsError),
@@ -111,7 +117,28 @@ struct Shared<DB: Driver> {
 /// whatever `pool_size` says, and users wait in line for it. No error counts as its loss, unless a
 /// handler of `handle_error` says so. A SQLite file that is not there is made.
 ///
-/// `connect_args` go over the URL's arguments.
+/// `connect_args` go over the URL's arguments; [`connect_options`] tells which there are. Whatever a URL
+/// does not say is as SQLx has it: foreign keys of SQLite are checked, and statements logged at the level
+/// `DEBUG` to `sqlx::query`, beside what the option `echo` writes to `everpool::engine`.
+#[cfg_attr(
+    feature = "_sqlite",
+    doc = r#"
+```
+use everpool_sqlx::{EngineOptions, Sqlite, create_engine, query_scalar};
+
+# #[tokio::main]
+# async fn main() -> Result<(), Box<dyn std::error::Error>> {
+let options = EngineOptions::builder().pool_pre_ping(true).build()?;
+let engine = create_engine::<Sqlite>("sqlite:///:memory:", options)?;
+let one: i64 = query_scalar("SELECT 1").fetch_one(&engine).await?;
+assert_eq!(one, 1);
+# Ok(())
+# }
+```
+"#
+)]
+///
+/// `Any` finds its drivers only after `sqlx::any::install_default_drivers()`.
 ///
 /// # Errors
 ///
@@ -140,6 +167,21 @@ pub fn create_engine<DB: Driver>(
 /// # Errors
 ///
 /// Options that cannot be.
+#[cfg_attr(
+    feature = "_sqlite",
+    doc = r#"
+```
+# #[tokio::main]
+# async fn main() -> Result<(), Box<dyn std::error::Error>> {
+use everpool_sqlx::{EngineOptions, Sqlite, create_engine_with, query, sqlite::SqliteConnectOptions};
+let options = SqliteConnectOptions::new().in_memory(true).pragma("cache_size", "4000");
+let engine = create_engine_with::<Sqlite>(options, EngineOptions::default())?;
+query("CREATE TABLE t (x INTEGER)").execute(&engine).await?;
+# Ok(())
+# }
+```
+"#
+)]
 pub fn create_engine_with<DB: Driver>(
     connect_options: ConnectOptions<DB>,
     options: EngineOptions,
@@ -185,12 +227,15 @@ impl<DB: Driver> Engine<DB> {
         is_memory: bool,
         tells: fn(CheckoutError) -> Error,
     ) -> Result<Self, EngineError> {
+        let options = PoolOptions::from(options)
+            .alone()
+            .map_err(|_| EngineError::SqliteReaders)?;
         let options = match is_memory {
             true => options.with_one_connection(),
             false => options,
         };
         let backend = DB::backend(&connect_options);
-        let characteristics = permanent(backend, &options)?;
+        let characteristics = Characteristics::permanent(&options, Role::Any, backend)?;
         let asked = Characteristics::of(options.execution_options(), backend)?;
         let read_only = options.read_only_is_disconnect();
         let hooks = Arc::new(Hooks::new(backend, read_only, is_memory));
@@ -227,6 +272,22 @@ impl<DB: Driver> Engine<DB> {
     /// # Errors
     ///
     /// A value that the database does not have, with those that it has.
+    #[cfg_attr(
+        feature = "_sqlite",
+        doc = r#"
+```
+# #[tokio::main]
+# async fn main() -> Result<(), Box<dyn std::error::Error>> {
+# use everpool_sqlx::{EngineOptions, ExecutionOptions, Sqlite, create_engine, query};
+# let engine = create_engine::<Sqlite>("sqlite://", EngineOptions::default())?;
+let options: ExecutionOptions = [("isolation_level", "AUTOCOMMIT")].into_iter().collect();
+let autocommit = engine.execution_options(&options)?;
+query("VACUUM").execute(&autocommit).await?;
+# Ok(())
+# }
+```
+"#
+    )]
     pub fn execution_options(&self, options: &ExecutionOptions) -> Result<Self, EngineError> {
         let options: ExecutionOptions = self.options.iter().chain(options.iter()).collect();
         let mut watch = Arc::new(self.watch.option());
@@ -236,9 +297,39 @@ impl<DB: Driver> Engine<DB> {
         Ok(Self {
             shared: Arc::clone(&self.shared),
             watch,
-            asked: Characteristics::of(&options, self.backend())?,
+            asked: Characteristics {
+                read_only: self.asked.read_only,
+                ..Characteristics::of(&options, self.backend())?
+            },
             options,
         })
+    }
+
+    /// An engine for what only reads: the database refuses whatever writes on it. It has the pool,
+    /// options and listeners of this one; its connections are told to be read-only at their checkout and
+    /// at their return to write again, which costs a statement each. Does not block.
+    #[cfg_attr(
+        feature = "_sqlite",
+        doc = r#"
+```
+use everpool_sqlx::{EngineOptions, Sqlite, create_engine, query};
+
+# #[tokio::main]
+# async fn main() -> Result<(), Box<dyn std::error::Error>> {
+let engine = create_engine::<Sqlite>("sqlite://", EngineOptions::default())?;
+let refused = query("CREATE TABLE t (x INTEGER)").execute(&engine.read_only()).await;
+assert!(refused.unwrap_err().to_string().contains("readonly database"));
+query("CREATE TABLE t (x INTEGER)").execute(&engine).await?;
+# Ok(())
+# }
+```
+"#
+    )]
+    #[must_use]
+    pub fn read_only(&self) -> Self {
+        let mut engine = self.clone();
+        engine.asked.read_only = Some(true);
+        engine
     }
 
     /// The execution options of its Connections.
@@ -293,6 +384,22 @@ impl<DB: Driver> Engine<DB> {
     /// # Errors
     ///
     /// The driver's, or that no connection was to be had.
+    #[cfg_attr(
+        feature = "_sqlite",
+        doc = r#"
+```
+# #[tokio::main]
+# async fn main() -> Result<(), Box<dyn std::error::Error>> {
+# use everpool_sqlx::{EngineOptions, Sqlite, create_engine, query};
+# let engine = create_engine::<Sqlite>("sqlite://", EngineOptions::default())?;
+let mut transaction = engine.begin().await?;
+query("CREATE TABLE t (x INTEGER)").execute(&mut *transaction).await?;
+transaction.commit().await?;
+# Ok(())
+# }
+```
+"#
+    )]
     pub async fn begin(&self) -> Result<Transaction<'static, DB>, Error> {
         let connection = PoolConnection::new(Connection::unconnected(self.clone()));
         Transaction::begin_first(connection, None).await
@@ -303,6 +410,21 @@ impl<DB: Driver> Engine<DB> {
     /// # Errors
     ///
     /// See [`CheckoutError`].
+    #[cfg_attr(
+        feature = "_sqlite",
+        doc = r#"
+```
+# #[tokio::main]
+# async fn main() -> Result<(), Box<dyn std::error::Error>> {
+# use everpool_sqlx::{EngineOptions, Sqlite, create_engine, query};
+# let engine = create_engine::<Sqlite>("sqlite://", EngineOptions::default())?;
+let mut raw = engine.raw_connection().await?;
+query("SELECT 1").execute(&mut *raw).await?;
+# Ok(())
+# }
+```
+"#
+    )]
     pub async fn raw_connection(&self) -> Result<RawConnection<DB>, CheckoutError> {
         self.pool().checkout().await
     }
@@ -352,18 +474,6 @@ impl<DB: Driver> Engine<DB> {
     pub fn pool(&self) -> &Pool<Connector<DB>> {
         &self.shared.pool
     }
-}
-
-fn permanent(
-    backend: Backend,
-    options: &EngineOptions,
-) -> Result<Characteristics, CharacteristicsError> {
-    let level = options.isolation_level().map(str::parse).transpose()?;
-    let characteristics = Characteristics {
-        isolation_level: level,
-        ..Characteristics::default()
-    };
-    characteristics.checked(backend)
 }
 
 impl<DB: Driver> Clone for Engine<DB> {

@@ -196,6 +196,28 @@ impl<'a, DB: Driver> EngineEvents<'a, DB> {
     /// does with the driver's own connection. It may say that the connection is lost, or that it is
     /// not, and give another error to be told; `Ok(None)` leaves what is told as it is. What it gives for
     /// a failed ping is not told: the pool tells the driver's. Must not block; see [`Handlers`].
+    #[cfg_attr(
+        feature = "_sqlite",
+        doc = r#"
+```
+# #[tokio::main]
+# async fn main() -> Result<(), Box<dyn std::error::Error>> {
+# use everpool_sqlx::{EngineOptions, Sqlite, create_engine, query};
+# let engine = create_engine::<Sqlite>("sqlite://", EngineOptions::default())?;
+engine.events().handle_error(|context| {
+    if context.original().to_string().contains("no such table") {
+        context.set_disconnect(true);
+    }
+    Ok(None)
+});
+let mut connection = engine.connect().await?;
+query("DELETE FROM nowhere").execute(&mut *connection).await.unwrap_err();
+assert!(connection.invalidated());
+# Ok(())
+# }
+```
+"#
+    )]
     pub fn handle_error<F>(&self, handler: F) -> &Self
     where
         F: Fn(&mut ErrorContext<'_, DriverError>) -> Answer + Send + Sync + 'static,

@@ -35,6 +35,10 @@ assert_eq!(users, 1);
 //! The databases and all other features are SQLx's, under SQLx's names. `macros` and `runtime-tokio` are
 //! always on.
 
+#[cfg(all(doctest, feature = "_sqlite"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod as_sqlx;
 mod classify;
 mod connection;

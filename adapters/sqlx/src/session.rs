@@ -14,6 +14,23 @@ pub type SessionError = everpool_session::SessionError<Error>;
 /// BEGIN; if BEGIN meets a connection that died in the pool, another is taken and the program does
 /// not hear of it. After [`commit`](Self::commit) or [`rollback`](Self::rollback) the connection is
 /// back in the pool, and the next statement begins another transaction. Dropped, it rolls back.
+#[cfg_attr(
+    feature = "_sqlite",
+    doc = r#"
+```
+# #[tokio::main]
+# async fn main() -> Result<(), Box<dyn std::error::Error>> {
+# use everpool_sqlx::{EngineOptions, Session, Sqlite, create_engine, query};
+# let engine = create_engine::<Sqlite>("sqlite://", EngineOptions::default())?;
+let mut session = Session::begin(&engine).await?;
+query("CREATE TABLE t (x INTEGER)").execute(&mut session).await?;
+assert!(session.in_transaction());
+session.commit().await?;
+# Ok(())
+# }
+```
+"#
+)]
 pub struct Session<DB: Driver> {
     inner: future::Session<Connection<DB>>,
 }

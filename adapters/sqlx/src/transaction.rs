@@ -13,6 +13,25 @@ use crate::{connection::Connection, driver::Driver, lent::PoolConnection, versio
 /// It derefs to the [`Connection`], on which statements run: `.execute(&mut *transaction)`. If the
 /// transaction is ended past it, by [`Connection::rollback`] or by a lost connection, statements fail
 /// until this is gone, because they would run outside of the transaction that the code shows.
+#[cfg_attr(
+    feature = "_sqlite",
+    doc = r#"
+```
+# #[tokio::main]
+# async fn main() -> Result<(), Box<dyn std::error::Error>> {
+# use everpool_sqlx::{EngineOptions, Sqlite, create_engine, query};
+# let engine = create_engine::<Sqlite>("sqlite://", EngineOptions::default())?;
+let mut connection = engine.connect().await?;
+let mut transaction = connection.begin().await?;
+query("CREATE TABLE t (x INTEGER)").execute(&mut *transaction).await?;
+let savepoint = transaction.begin().await?;
+savepoint.rollback().await?;
+transaction.commit().await?;
+# Ok(())
+# }
+```
+"#
+)]
 #[must_use = "a transaction that is dropped is rolled back at once"]
 pub struct Transaction<'c, DB: Driver> {
     connection: Held<'c, DB>,

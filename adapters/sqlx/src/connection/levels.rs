@@ -32,6 +32,23 @@ impl<DB: Driver> Connection<DB> {
     ///
     /// A value that the database does not have, with those that it has; or that a transaction is open,
     /// in which such settings cannot change. Then nothing is changed.
+    #[cfg_attr(
+        feature = "_sqlite",
+        doc = r#"
+```
+# #[tokio::main]
+# async fn main() -> Result<(), Box<dyn std::error::Error>> {
+# use everpool_sqlx::{EngineOptions, ExecutionOptions, Sqlite, create_engine, isolation::IsolationLevel};
+# let engine = create_engine::<Sqlite>("sqlite://", EngineOptions::default())?;
+let mut connection = engine.connect().await?;
+let options: ExecutionOptions = [("isolation_level", "READ UNCOMMITTED")].into_iter().collect();
+connection.execution_options(&options).await?;
+assert_eq!(connection.isolation_level().await?, IsolationLevel::ReadUncommitted);
+# Ok(())
+# }
+```
+"#
+    )]
     pub async fn execution_options(&mut self, options: &ExecutionOptions) -> Result<(), Error> {
         let asked = Characteristics::of(options, self.engine.backend()).map_err(bad_option)?;
         if asked != Characteristics::default() {

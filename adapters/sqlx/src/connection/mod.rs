@@ -39,6 +39,29 @@ use crate::{
 ///
 /// It derefs to the driver's connection, for what needs its type. What is done with that is not seen,
 /// so on its return the connection is asked whether it is in order.
+#[cfg_attr(
+    feature = "_sqlite",
+    doc = r#"
+```
+# #[tokio::main]
+# async fn main() -> Result<(), Box<dyn std::error::Error>> {
+# use everpool_sqlx::{EngineConnection, EngineOptions, Error, Sqlite, create_engine, query};
+async fn insert(connection: &mut EngineConnection<Sqlite>) -> Result<(), Error> {
+    query("INSERT INTO t VALUES (1)").execute(connection).await.map(drop)
+}
+
+# let engine = create_engine::<Sqlite>("sqlite://", EngineOptions::default())?;
+let mut connection = engine.connect().await?;
+query("CREATE TABLE t (x INTEGER)").execute(&mut *connection).await?;
+insert(&mut connection).await?;
+let mut transaction = connection.begin().await?;
+insert(&mut transaction).await?;
+transaction.commit().await?;
+# Ok(())
+# }
+```
+"#
+)]
 pub struct Connection<DB: Driver> {
     inner: future::Connection<Connector<DB>>,
     engine: Engine<DB>,

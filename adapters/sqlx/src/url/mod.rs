@@ -53,7 +53,11 @@ pub fn connect_options<DB: Driver>(
         // None is known that is not one of these.
         _ => Ok(url.render_as_string(false)),
     }?;
-    ConnectOptions::<DB>::from_str(&text).map_err(EngineError::ConnectOptions)
+    let options = ConnectOptions::<DB>::from_str(&text).map_err(EngineError::ConnectOptions)?;
+    match url.busy_timeout() {
+        Some(timeout) => sqlite::with_busy_timeout(options, timeout),
+        None => Ok(options),
+    }
 }
 
 /// `Any` has no schemes of its own.
