@@ -151,6 +151,21 @@ where
         self.current.take()?.hold.into_detached()
     }
 
+    /// The driver's connection, whose place in the pool stays taken for ever.
+    pub fn take_leaked(&mut self) -> Option<K::Connection> {
+        self.settle();
+        Some(self.current.take()?.hold.into_leaked())
+    }
+
+    /// Has the connection closed, and not lent again, when it returns. It is used on until then. Does
+    /// not block.
+    pub fn invalidate_soft(&mut self) {
+        self.settle();
+        if let Some(Current { hold, .. }) = &mut self.current {
+            hold.invalidate_soft();
+        }
+    }
+
     /// Whether the connection has left the pool.
     pub fn is_detached(&self) -> bool {
         let current = self.current.as_ref();

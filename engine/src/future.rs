@@ -30,6 +30,18 @@ impl<K: Connector> Connection<K> {
         Ok(())
     }
 
+    /// Takes a connection from the pool if one is idle, without a ping; true if there is one now. Does
+    /// not wait. Not if a hook of `checkout` is to be asked.
+    pub fn try_checkout(&mut self) -> bool {
+        self.settle();
+        if self.settled().is_none()
+            && let Some(lease) = self.pool().try_checkout_untested()
+        {
+            self.connected(lease);
+        }
+        self.settled().is_some()
+    }
+
     /// The driver's connection, for one operation; called after [`settle`](Self::settle). `depth` says
     /// how many levels of transaction are open, on it or on the one that was lost. Waits if a
     /// connection must be taken.

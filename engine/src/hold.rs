@@ -76,6 +76,23 @@ impl<K: Connector, R: Runtime> Hold<K, R> {
         }
     }
 
+    /// The driver's connection; if it was leased, its place in the pool stays taken.
+    pub(crate) fn into_leaked(self) -> K::Connection {
+        match self {
+            Self::Leased(lease) => lease.leak(),
+            Self::Detached(detached) => detached.into_connection(),
+        }
+    }
+
+    /// Has it replaced when it returns.
+    pub(crate) fn invalidate_soft(&mut self) {
+        match self {
+            Self::Leased(lease) => lease.invalidate_soft(),
+            // Whoever is detached does not return.
+            Self::Detached(..) => {}
+        }
+    }
+
     /// Lets it go as one that is not to be lent again. The pool learned of a fault of the server's
     /// when it was seen.
     pub(crate) fn invalidate(self) {

@@ -119,13 +119,15 @@ impl<K: Connector, R: Runtime> Pool<K, R> {
     }
 
     /// Closes the pool: nothing is lent any more, who waits is told so, and idle connections are
-    /// closed. Waits until all others have come back, for at most `grace`; those that come later are
-    /// closed then.
-    pub async fn close(&self, grace: Duration) -> Closed {
+    /// closed; at once, even if nobody awaits this. Waits until all others have come back, for at most
+    /// `grace`; those that come later are closed then.
+    pub fn close(&self, grace: Duration) -> impl Future<Output = Closed> + Send + '_ {
         self.0.shut_down();
-        let pool = self.0.shared.live();
-        let _in_time = pool.bounded(grace, self.0.drained()).await;
-        self.0.closed()
+        async move {
+            let pool = self.0.shared.live();
+            let _in_time = pool.bounded(grace, self.0.drained()).await;
+            self.0.closed()
+        }
     }
 }
 

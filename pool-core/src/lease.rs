@@ -188,6 +188,13 @@ impl<K: Connector, R: Runtime> Lease<K, R> {
         block_on(shared.notify(Event::Detach, &mut held, place));
         Detached::new(shared, held)
     }
+
+    /// The driver's connection, which keeps its place in the pool for ever: the pool counts it as lent,
+    /// and a close of the pool waits for it. No hook hears of it any more. Does not block.
+    pub fn leak(mut self) -> K::Connection {
+        let Loan { entry, .. } = self.take();
+        entry.connection.connection
+    }
 }
 
 impl<K: Connector, R: Runtime> Deref for Lease<K, R> {

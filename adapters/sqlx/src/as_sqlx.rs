@@ -21,7 +21,10 @@ pub(crate) fn replaced(error: Replacement) -> Error {
 /// SQLx's error as it was, or as near as can be.
 pub(crate) fn unwrapped(error: DriverError) -> Error {
     match error {
-        DriverError::Connect(error) | DriverError::Query(error) | DriverError::Ping(error) => error,
+        DriverError::Connect(error)
+        | DriverError::Query(error)
+        | DriverError::Ping(error)
+        | DriverError::AfterConnect(error) => error,
         other => Error::Configuration(Box::new(other)),
     }
 }

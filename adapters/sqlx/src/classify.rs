@@ -89,11 +89,23 @@ pub fn category(error: &Error) -> Option<Category> {
 
 /// What an error of a database is known by.
 enum Code<'a> {
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(dead_code, reason = "nothing else makes one")
+    )]
     Postgresql {
         severity: fault::postgresql::Severity,
         sqlstate: &'a str,
     },
+    #[cfg_attr(
+        not(feature = "mysql"),
+        expect(dead_code, reason = "nothing else makes one")
+    )]
     Mysql(u16),
+    #[cfg_attr(
+        not(feature = "_sqlite"),
+        expect(dead_code, reason = "nothing else makes one")
+    )]
     Sqlite(i32),
 }
 

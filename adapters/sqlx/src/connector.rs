@@ -9,7 +9,7 @@ use sqlx::{Connection, Error};
 
 use crate::{
     classify,
-    driver::{ConnectOptions, Driver},
+    driver::{ConnectOptionsOf, Driver},
     flags::Progress,
     hooks::Hooks,
     wire::Wire,
@@ -17,7 +17,7 @@ use crate::{
 
 /// Opens, pings, resets and closes connections of SQLx's for a pool.
 pub struct Connector<DB: Driver> {
-    options: RwLock<ConnectOptions<DB>>,
+    options: RwLock<ConnectOptionsOf<DB>>,
     backend: Backend,
     hooks: Arc<Hooks<DB>>,
 }
@@ -44,6 +44,9 @@ pub enum DriverError {
     /// A ping failed.
     #[error(transparent)]
     Ping(Error),
+    /// `after_connect` of a [`PoolOptions`](crate::pool::PoolOptions) failed.
+    #[error(transparent)]
+    AfterConnect(Error),
     /// What a handler of `handle_error` made of an error at connect.
     #[error("{error}")]
     Handled {
@@ -63,14 +66,17 @@ impl DriverError {
     /// SQLx's error.
     pub fn sqlx_error(&self) -> Option<&Error> {
         match self {
-            Self::Connect(error) | Self::Query(error) | Self::Ping(error) => Some(error),
+            Self::Connect(error)
+            | Self::Query(error)
+            | Self::Ping(error)
+            | Self::AfterConnect(error) => Some(error),
             _ => None,
         }
     }
 }
 
 impl<DB: Driver> Connector<DB> {
-    pub(crate) fn new(options: ConnectOptions<DB>, hooks: Arc<Hooks<DB>>) -> Self {
+    pub(crate) fn new(options: ConnectOptionsOf<DB>, hooks: Arc<Hooks<DB>>) -> Self {
         Self {
             backend: DB::backend(&options),
             options: RwLock::new(options),
@@ -79,13 +85,13 @@ impl<DB: Driver> Connector<DB> {
     }
 
     /// What connections are opened with.
-    pub(crate) fn options(&self) -> ConnectOptions<DB> {
+    pub(crate) fn options(&self) -> ConnectOptionsOf<DB> {
         let options = self.options.read();
         options.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What the next ones are opened with.
-    pub(crate) fn set_options(&self, options: ConnectOptions<DB>) {
+    pub(crate) fn set_options(&self, options: ConnectOptionsOf<DB>) {
         let mut current = self.options.write().unwrap_or_else(PoisonError::into_inner);
         *current = options;
     }
@@ -167,7 +173,13 @@ impl<DB: Driver> everpool_core::Connector for Connector<DB> {
         let connection = self.hooks.connect(self.options()).await?;
         let mut wire = Wire::new(connection, self.backend);
         self.greet(&mut wire).await.map_err(DriverError::Query)?;
-        Ok(wire)
+        match self.hooks.callbacks().connected(&mut wire).await {
+            Ok(()) => Ok(wire),
+            Err(error) => {
+                self.close(wire).await;
+                Err(error)
+            }
+        }
     }
 
     async fn ping(&self, wire: &mut Wire<DB>) -> Result<(), DriverError> {
@@ -206,6 +218,8 @@ impl<DB: Driver> everpool_core::Connector for Connector<DB> {
         match error {
             DriverError::Connect(error) => classify::connect_fault(error),
             DriverError::Handled { connect_fault, .. } => *connect_fault,
+            // As SQLx's pool has it.
+            DriverError::AfterConnect(_) => ConnectFault::Transient,
             DriverError::Query(error) if classify::fault(error).is_disconnect() => {
                 ConnectFault::Transient
             }

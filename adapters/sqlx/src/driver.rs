@@ -5,7 +5,7 @@ use sqlx::{ColumnIndex, Connection, Database, Decode, Either, Error, Execute, Ro
 use crate::version::{Described, Prepared, Sql};
 
 /// What the driver's connection is opened with.
-pub type ConnectOptions<DB> = <<DB as Database>::Connection as Connection>::Options;
+pub type ConnectOptionsOf<DB> = <<DB as Database>::Connection as Connection>::Options;
 
 /// A row, or the end of a statement.
 pub(crate) type Piece<DB> = Either<<DB as Database>::QueryResult, <DB as Database>::Row>;
@@ -17,10 +17,10 @@ pub(crate) type Piece<DB> = Either<<DB as Database>::QueryResult, <DB as Databas
 /// implements it.
 pub trait Driver: Database {
     /// Which database these options lead to.
-    fn backend(options: &ConnectOptions<Self>) -> Backend;
+    fn backend(options: &ConnectOptionsOf<Self>) -> Backend;
 
     /// Whether the database is in memory, and ends with its last connection.
-    fn is_memory(options: &ConnectOptions<Self>) -> bool;
+    fn is_memory(options: &ConnectOptionsOf<Self>) -> bool;
 
     /// As [`Executor::execute`](sqlx::Executor::execute).
     fn execute<'e, 'q: 'e, E>(
@@ -95,12 +95,12 @@ pub trait Driver: Database {
 macro_rules! driver {
     ($database:ty, $number:ty, $backend:expr, $is_memory:expr) => {
         impl $crate::Driver for $database {
-            fn backend(options: &$crate::ConnectOptions<Self>) -> $crate::Backend {
-                let backend: fn(&$crate::ConnectOptions<Self>) -> $crate::Backend = $backend;
+            fn backend(options: &$crate::ConnectOptionsOf<Self>) -> $crate::Backend {
+                let backend: fn(&$crate::ConnectOptionsOf<Self>) -> $crate::Backend = $backend;
                 backend(options)
             }
-            fn is_memory(options: &$crate::ConnectOptions<Self>) -> bool {
-                let is_memory: fn(&$crate::ConnectOptions<Self>) -> bool = $is_memory;
+            fn is_memory(options: &$crate::ConnectOptionsOf<Self>) -> bool {
+                let is_memory: fn(&$crate::ConnectOptionsOf<Self>) -> bool = $is_memory;
                 is_memory(options)
             }
             $crate::driver_methods!();

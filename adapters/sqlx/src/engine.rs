@@ -18,14 +18,16 @@ use everpool_engine::{
 use sqlx::Error;
 
 use crate::{
-    as_sqlx::no_connection,
     connection::Connection,
     connector::{Connector, DriverError},
-    driver::{ConnectOptions, Driver},
+    driver::{ConnectOptionsOf, Driver},
     hooks::{EngineEvents, Hooks},
     lent::PoolConnection,
+    manner::Manner,
+    pool::Ending,
     transaction::Transaction,
     url::connect_options,
+    version::BeginStatement,
     wire::Wire,
 };
 
@@ -109,6 +111,7 @@ struct Shared<DB: Driver> {
     default_level: OnceLock<IsolationLevel>,
     /// What is told of a checkout that failed.
     tells: fn(CheckoutError) -> Error,
+    ending: Ending,
 }
 
 /// An engine for the database at `url`, a text or a [`Url`]. Never connects: the first checkout does.
@@ -153,13 +156,8 @@ pub fn create_engine<DB: Driver>(
     let url = url.with_connect_args(options.connect_args())?;
     let connect_options = connect_options::<DB>(url.clone())?;
     let is_memory = url.is_memory();
-    Engine::new(
-        Some(url),
-        connect_options,
-        options,
-        is_memory,
-        no_connection,
-    )
+    let manner = Manner::default();
+    Engine::new(Some(url), connect_options, options, is_memory, manner)
 }
 
 /// An engine whose connections are opened with SQLx's own options. Never connects.
@@ -183,11 +181,11 @@ query("CREATE TABLE t (x INTEGER)").execute(&engine).await?;
 "#
 )]
 pub fn create_engine_with<DB: Driver>(
-    connect_options: ConnectOptions<DB>,
+    connect_options: ConnectOptionsOf<DB>,
     options: EngineOptions,
 ) -> Result<Engine<DB>, EngineError> {
     let is_memory = DB::is_memory(&connect_options);
-    Engine::new(None, connect_options, options, is_memory, no_connection)
+    Engine::new(None, connect_options, options, is_memory, Manner::default())
 }
 
 /// A pool for the database at `url`, without an engine. Never connects.
@@ -222,10 +220,10 @@ pub fn create_pool_from_url<DB: Driver>(
 impl<DB: Driver> Engine<DB> {
     pub(crate) fn new(
         url: Option<Url>,
-        connect_options: ConnectOptions<DB>,
+        connect_options: ConnectOptionsOf<DB>,
         options: EngineOptions,
         is_memory: bool,
-        tells: fn(CheckoutError) -> Error,
+        manner: Manner<DB>,
     ) -> Result<Self, EngineError> {
         let options = PoolOptions::from(options)
             .alone()
@@ -238,7 +236,8 @@ impl<DB: Driver> Engine<DB> {
         let characteristics = Characteristics::permanent(&options, Role::Any, backend)?;
         let asked = Characteristics::of(options.execution_options(), backend)?;
         let read_only = options.read_only_is_disconnect();
-        let hooks = Arc::new(Hooks::new(backend, read_only, is_memory));
+        let Manner { tells, callbacks } = manner;
+        let hooks = Arc::new(Hooks::new(backend, read_only, is_memory, callbacks));
         let connector = Connector::new(connect_options, Arc::clone(&hooks));
         let pool = Pool::new(connector, options.pool())?.with_timeout(options.pool_timeout());
         echo_pool::install(&pool, &options);
@@ -256,6 +255,7 @@ impl<DB: Driver> Engine<DB> {
             characteristics,
             default_level: OnceLock::new(),
             tells,
+            ending: Ending::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -341,6 +341,10 @@ query("CREATE TABLE t (x INTEGER)").execute(&engine).await?;
         &self.watch
     }
 
+    pub(crate) fn ending(&self) -> &Ending {
+        &self.shared.ending
+    }
+
     pub(crate) fn hooks(&self) -> &Hooks<DB> {
         &self.shared.hooks
     }
@@ -378,6 +382,11 @@ query("CREATE TABLE t (x INTEGER)").execute(&engine).await?;
         Ok(PoolConnection::new(connection))
     }
 
+    /// As [`connect`](Self::connect), with the error that SQLx's traits ask for.
+    pub(crate) async fn lend(&self) -> Result<PoolConnection<DB>, Error> {
+        self.connect().await.map_err(|error| self.told(error))
+    }
+
     /// Takes a connection and begins a transaction on it, which is rolled back if it is dropped. A
     /// connection that turns out dead at BEGIN is replaced, and the caller does not hear of it.
     ///
@@ -403,6 +412,19 @@ transaction.commit().await?;
     pub async fn begin(&self) -> Result<Transaction<'static, DB>, Error> {
         let connection = PoolConnection::new(Connection::unconnected(self.clone()));
         Transaction::begin_first(connection, None).await
+    }
+
+    /// As [`begin`](Self::begin), with another statement than `BEGIN`.
+    ///
+    /// # Errors
+    ///
+    /// The driver's, that no connection was to be had, or that the statement has begun nothing.
+    pub async fn begin_with(
+        &self,
+        statement: impl BeginStatement,
+    ) -> Result<Transaction<'static, DB>, Error> {
+        let connection = PoolConnection::new(Connection::unconnected(self.clone()));
+        Transaction::begin_first(connection, Some(statement.into_begin())).await
     }
 
     /// Takes a connection as the pool has it; waits until there is one, for at most `pool_timeout`.
@@ -443,10 +465,12 @@ query("SELECT 1").execute(&mut *raw).await?;
         self.watch.board.tell(Event::EngineDisposed);
     }
 
-    /// Lends nothing any more, and waits until all connections have come back and are closed, for at
-    /// most `grace`. For the end of a program.
+    /// Lends nothing any more, from now on, also if nobody awaits this; then waits until all connections
+    /// have come back and are closed, for at most `grace`. For the end of a program.
     pub fn close(&self, grace: Duration) -> impl Future<Output = Closed> + Send + '_ {
-        self.pool().close(grace)
+        let closing = self.pool().close(grace);
+        self.ending().has_come();
+        closing
     }
 
     /// Registers listeners. Those of an option engine are not told of what happens on others; but
@@ -468,6 +492,11 @@ query("SELECT 1").execute(&mut *raw).await?;
     /// How long a checkout waits.
     pub fn pool_timeout(&self) -> Duration {
         self.pool().timeout()
+    }
+
+    /// What connections are opened with.
+    pub fn connect_options(&self) -> ConnectOptionsOf<DB> {
+        self.pool().connector().options()
     }
 
     /// The pool, with its own events, its size and its end.

@@ -1,7 +1,7 @@
 //! Who executes queries of SQLx's.
 
 use std::{
-    future::Future,
+    future::{Future, ready},
     ops::{Deref, DerefMut},
 };
 
@@ -15,12 +15,13 @@ use crate::{
     driver::{Driver, Piece},
     engine::Engine,
     lent::PoolConnection,
+    pool::Pool,
     session::Session,
     version::{Described, Prepared, Sql, executor},
 };
 
 /// Who gives a Connection for one statement.
-pub(crate) trait Source<'c, DB: Driver>: Send + 'c {
+pub(crate) trait Source<'c, DB: Driver> {
     type Lent: DerefMut<Target = Connection<DB>> + Send + 'c;
 
     fn lend(self) -> impl Future<Output = Result<Self::Lent, Error>> + Send + 'c;
@@ -53,11 +54,20 @@ impl<'c, DB: Driver> Source<'c, DB> for &'c mut Session<DB> {
 /// A Connection for one statement, which takes the driver's when that is sent.
 pub(crate) struct Passing<DB: Driver>(Connection<DB>);
 
-impl<'c, DB: Driver> Source<'c, DB> for &'c Engine<DB> {
+impl<'c, DB: Driver> Source<'c, DB> for &'_ Engine<DB> {
     type Lent = Passing<DB>;
 
-    async fn lend(self) -> Result<Self::Lent, Error> {
-        Ok(Passing(Connection::unconnected(self.clone())))
+    /// Takes another handle at once, so that the answer need not be read while this one lives.
+    fn lend(self) -> impl Future<Output = Result<Self::Lent, Error>> + Send + 'c {
+        ready(Ok(Passing(Connection::unconnected(self.clone()))))
+    }
+}
+
+impl<'c, DB: Driver> Source<'c, DB> for &'_ Pool<DB> {
+    type Lent = Passing<DB>;
+
+    fn lend(self) -> impl Future<Output = Result<Self::Lent, Error>> + Send + 'c {
+        Source::lend(self.engine())
     }
 }
 
@@ -84,7 +94,8 @@ where
     S: Source<'e, DB>,
     E: Execute<'q, DB> + 'q,
 {
-    Box::pin(async move { source.lend().await?.execute_tracked(query).await })
+    let lending = source.lend();
+    Box::pin(async move { lending.await?.execute_tracked(query).await })
 }
 
 pub(crate) fn fetch_all<'e, 'q: 'e, DB, S, E>(
@@ -96,7 +107,8 @@ where
     S: Source<'e, DB>,
     E: Execute<'q, DB> + 'q,
 {
-    Box::pin(async move { source.lend().await?.fetch_all_tracked(query).await })
+    let lending = source.lend();
+    Box::pin(async move { lending.await?.fetch_all_tracked(query).await })
 }
 
 pub(crate) fn fetch_optional<'e, 'q: 'e, DB, S, E>(
@@ -108,7 +120,8 @@ where
     S: Source<'e, DB>,
     E: Execute<'q, DB> + 'q,
 {
-    Box::pin(async move { source.lend().await?.fetch_optional_tracked(query).await })
+    let lending = source.lend();
+    Box::pin(async move { lending.await?.fetch_optional_tracked(query).await })
 }
 
 pub(crate) fn fetch_many<'e, 'q: 'e, DB, S, E>(
@@ -120,8 +133,9 @@ where
     S: Source<'e, DB>,
     E: Execute<'q, DB> + 'q,
 {
+    let lending = source.lend();
     Box::pin(stream! {
-        let mut lent = match source.lend().await {
+        let mut lent = match lending.await {
             Ok(lent) => lent,
             Err(error) => {
                 yield Err(error);
@@ -144,7 +158,8 @@ where
     DB: Driver,
     S: Source<'e, DB>,
 {
-    Box::pin(async move { source.lend().await?.prepare_tracked(sql, parameters).await })
+    let lending = source.lend();
+    Box::pin(async move { lending.await?.prepare_tracked(sql, parameters).await })
 }
 
 pub(crate) fn describe<'e, 'q: 'e, DB, S>(
@@ -155,10 +170,12 @@ where
     DB: Driver,
     S: Source<'e, DB>,
 {
-    Box::pin(async move { source.lend().await?.describe_tracked(sql).await })
+    let lending = source.lend();
+    Box::pin(async move { lending.await?.describe_tracked(sql).await })
 }
 
 executor!(&'c mut Connection<DB>);
 executor!(&'c mut PoolConnection<DB>);
 executor!(&'c mut Session<DB>);
-executor!(&'c Engine<DB>);
+executor!(&'_ Engine<DB>);
+executor!(&'_ Pool<DB>);

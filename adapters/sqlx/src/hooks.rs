@@ -13,13 +13,14 @@ use sqlx::{ConnectOptions as _, Error};
 
 use crate::{
     as_sqlx::{replaced, unwrapped},
+    callbacks::Callbacks,
     classify,
     connector::DriverError,
-    driver::{ConnectOptions, Driver},
+    driver::{ConnectOptionsOf, Driver},
 };
 
 type Opened<'a, DB> = BoxFuture<'a, Result<Option<<DB as sqlx::Database>::Connection>, BoxError>>;
-type DoConnect<DB> = dyn for<'a> Fn(&'a mut ConnectOptions<DB>) -> Opened<'a, DB> + Send + Sync;
+type DoConnect<DB> = dyn for<'a> Fn(&'a mut ConnectOptionsOf<DB>) -> Opened<'a, DB> + Send + Sync;
 
 /// What the program has a say in: how connections are opened, and what errors mean.
 pub(crate) struct Hooks<DB: Driver> {
@@ -28,24 +29,35 @@ pub(crate) struct Hooks<DB: Driver> {
     backend: Backend,
     read_only_is_disconnect: bool,
     is_memory: bool,
+    callbacks: Callbacks<DB>,
 }
 
 impl<DB: Driver> Hooks<DB> {
     /// `is_memory`: the database dies with its connection.
-    pub(crate) fn new(backend: Backend, read_only_is_disconnect: bool, is_memory: bool) -> Self {
+    pub(crate) fn new(
+        backend: Backend,
+        read_only_is_disconnect: bool,
+        is_memory: bool,
+        callbacks: Callbacks<DB>,
+    ) -> Self {
         Self {
             do_connect: RwLock::default(),
             handlers: Handlers::default(),
             backend,
             read_only_is_disconnect,
             is_memory,
+            callbacks,
         }
+    }
+
+    pub(crate) fn callbacks(&self) -> &Callbacks<DB> {
+        &self.callbacks
     }
 
     /// A connection, as the hooks would have it. `options` are a fresh copy.
     pub(crate) async fn connect(
         &self,
-        options: ConnectOptions<DB>,
+        options: ConnectOptionsOf<DB>,
     ) -> Result<DB::Connection, DriverError> {
         let opened = self.establish(options).await;
         opened.map_err(|error| self.judge_connect(error))
@@ -53,7 +65,7 @@ impl<DB: Driver> Hooks<DB> {
 
     async fn establish(
         &self,
-        mut options: ConnectOptions<DB>,
+        mut options: ConnectOptionsOf<DB>,
     ) -> Result<DB::Connection, DriverError> {
         let hooks = self
             .do_connect
@@ -183,7 +195,7 @@ impl<'a, DB: Driver> EngineEvents<'a, DB> {
     /// ```
     pub fn do_connect<F>(&self, hook: F) -> &Self
     where
-        F: for<'o> Fn(&'o mut ConnectOptions<DB>) -> Opened<'o, DB> + Send + Sync + 'static,
+        F: for<'o> Fn(&'o mut ConnectOptionsOf<DB>) -> Opened<'o, DB> + Send + Sync + 'static,
     {
         let hooks = self.hooks.do_connect.write();
         hooks

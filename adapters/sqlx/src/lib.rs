@@ -39,7 +39,11 @@ assert_eq!(users, 1);
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod acquire;
+#[cfg(feature = "any")]
+pub mod any;
 mod as_sqlx;
+mod callbacks;
 mod classify;
 mod connection;
 mod connector;
@@ -49,7 +53,18 @@ mod executor;
 mod flags;
 mod hooks;
 mod lent;
+mod manner;
+#[cfg(feature = "mysql")]
+pub mod mysql;
+pub mod native;
+pub mod pool;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod session;
+#[cfg(feature = "_sqlite")]
+pub mod sqlite;
+#[cfg(feature = "migrate")]
+pub mod testing;
 mod transaction;
 mod two_phase;
 mod url;
@@ -60,11 +75,25 @@ mod wire_executor;
 
 pub use sqlx::*;
 
+// What follows takes the place of SQLx's of the same name. Its traits are left as they are: `Acquire`,
+// `Connection`, `ConnectOptions`, `Database`, `Executor`.
+#[cfg(feature = "any")]
+pub use any::AnyPool;
+#[cfg(feature = "mysql")]
+pub use mysql::{MySqlPool, MySqlTransaction};
+pub use pool::Pool;
+#[cfg(feature = "postgres")]
+pub use postgres::{PgPool, PgTransaction};
+#[cfg(feature = "_sqlite")]
+pub use sqlite::{SqlitePool, SqliteTransaction};
+pub use transaction::Transaction;
+
+pub use acquire::Acquired;
 pub use classify::category;
 /// `Connection` is SQLx's trait here, as it is in `sqlx`.
 pub use connection::Connection as EngineConnection;
 pub use connector::{Connector, DriverError};
-pub use driver::{ConnectOptions, Driver};
+pub use driver::{ConnectOptionsOf, Driver};
 pub use engine::{
     CheckoutError, Engine, EngineError, RawConnection, create_engine, create_engine_with,
     create_pool_from_url,
@@ -72,7 +101,6 @@ pub use engine::{
 pub use hooks::EngineEvents;
 pub use lent::PoolConnection;
 pub use session::{Session, SessionError};
-pub use transaction::Transaction;
 pub use two_phase::TwoPhase;
 pub use url::connect_options;
 pub use version::BeginStatement;

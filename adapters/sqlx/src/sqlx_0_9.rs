@@ -157,3 +157,57 @@ macro_rules! executor {
     };
 }
 pub(crate) use executor;
+
+#[cfg(feature = "migrate")]
+pub(crate) use of_migrations::migrate;
+
+#[cfg(feature = "migrate")]
+mod of_migrations {
+    use sqlx::migrate::{Migrate, MigrateError, Migrator};
+
+    /// Applies all migrations on a driver's connection.
+    pub(crate) async fn migrate<C: Migrate>(
+        migrator: &Migrator,
+        connection: &mut C,
+    ) -> Result<(), MigrateError> {
+        migrator.run_direct(None, connection, false).await
+    }
+}
+
+#[cfg(feature = "postgres")]
+mod of_postgres {
+    use std::future::Future;
+
+    use futures_core::stream::BoxStream;
+    use sqlx::{
+        Error, Postgres,
+        postgres::{PgCopyIn, PgPoolCopyExt},
+    };
+    use sqlx_core::bytes::Bytes;
+
+    use crate::{native::stand_in, pool::Pool};
+
+    type Native = sqlx::pool::PoolConnection<Postgres>;
+
+    /// As [`Acquire::begin`](sqlx::Acquire::begin) of a pool: what copies in can own no connection but
+    /// one of SQLx's pool, so one is opened for it, while one of this pool is held back. On a
+    /// [`PoolConnection`](crate::pool::PoolConnection), both methods do without.
+    impl PgPoolCopyExt for Pool<Postgres> {
+        fn copy_in_raw<'a>(
+            &'a self,
+            statement: &'a str,
+        ) -> impl Future<Output = Result<PgCopyIn<Native>, Error>> + Send + 'a {
+            let engine = self.engine().clone();
+            async move { stand_in(engine).await?.copy_in_raw(statement).await }
+        }
+
+        fn copy_out_raw<'a>(
+            &'a self,
+            statement: &'a str,
+        ) -> impl Future<Output = Result<BoxStream<'static, Result<Bytes, Error>>, Error>> + Send + 'a
+        {
+            let engine = self.engine().clone();
+            async move { stand_in(engine).await?.copy_out_raw(statement).await }
+        }
+    }
+}

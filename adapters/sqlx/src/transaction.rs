@@ -6,7 +6,12 @@ use std::{
 use everpool_session::future;
 use sqlx::Error;
 
-use crate::{connection::Connection, driver::Driver, lent::PoolConnection, version::Begin};
+use crate::{
+    connection::Connection,
+    driver::Driver,
+    lent::PoolConnection,
+    version::{Begin, BeginStatement},
+};
 
 /// A transaction or a savepoint, rolled back if it is dropped.
 ///
@@ -84,6 +89,27 @@ impl<'c, DB: Driver> Transaction<'c, DB> {
     /// `is_valid`). Does not block.
     pub fn is_valid(&mut self) -> bool {
         self.is_open() && !self.connection.invalidated()
+    }
+
+    /// Sets a savepoint in it: [`Connection::begin`].
+    ///
+    /// # Errors
+    ///
+    /// The driver's.
+    pub async fn begin(&mut self) -> Result<Transaction<'_, DB>, Error> {
+        self.connection.begin().await
+    }
+
+    /// As [`Connection::begin_with`], which asks that no transaction is open.
+    ///
+    /// # Errors
+    ///
+    /// That one is.
+    pub async fn begin_with(
+        &mut self,
+        statement: impl BeginStatement,
+    ) -> Result<Transaction<'_, DB>, Error> {
+        self.connection.begin_with(statement).await
     }
 
     /// Commits it, or releases the savepoint.
@@ -166,6 +192,20 @@ impl<DB: Driver> Deref for Transaction<'_, DB> {
 impl<DB: Driver> DerefMut for Transaction<'_, DB> {
     fn deref_mut(&mut self) -> &mut Connection<DB> {
         &mut self.connection
+    }
+}
+
+/// The driver's own connection: see [`Connection`].
+impl<DB: Driver> AsRef<DB::Connection> for Transaction<'_, DB> {
+    fn as_ref(&self) -> &DB::Connection {
+        self
+    }
+}
+
+/// The driver's own connection: see [`Connection`].
+impl<DB: Driver> AsMut<DB::Connection> for Transaction<'_, DB> {
+    fn as_mut(&mut self) -> &mut DB::Connection {
+        self
     }
 }
 

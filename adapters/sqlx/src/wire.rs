@@ -3,6 +3,7 @@ use std::{
     ops::{Deref, DerefMut},
     pin::Pin,
     task::{Context, Poll, ready},
+    time::{Duration, Instant},
 };
 
 use everpool_engine::Backend;
@@ -51,6 +52,9 @@ pub struct Wire<DB: Driver> {
     echo: i32,
     /// What is to be sent before somebody else gets this.
     owed: Vec<String>,
+    opened: Instant,
+    /// Since when it has rested in the pool, if anybody wants to know and it was in use before.
+    rests_since: Option<Instant>,
 }
 
 impl<DB: Driver> Wire<DB> {
@@ -60,7 +64,24 @@ impl<DB: Driver> Wire<DB> {
             flags: Flags::new(backend),
             echo: 0,
             owed: Vec::new(),
+            opened: Instant::now(),
+            rests_since: None,
         }
+    }
+
+    /// How long ago it was opened.
+    pub(crate) fn age(&self) -> Duration {
+        self.opened.elapsed()
+    }
+
+    /// How long it has rested in the pool, if it was in use before.
+    pub(crate) fn rested_for(&self) -> Option<Duration> {
+        self.rests_since.map(|since| since.elapsed())
+    }
+
+    /// It goes to rest.
+    pub(crate) fn rests(&mut self) {
+        self.rests_since = Some(Instant::now());
     }
 
     pub(crate) fn into_inner(self) -> DB::Connection {
@@ -151,6 +172,15 @@ impl<DB: Driver> Wire<DB> {
     pub(crate) async fn describe(&mut self, sql: Sql<'_>) -> Answer<Described<DB>> {
         self.flags.asks();
         let answer = DB::describe(&mut self.connection, sql).await;
+        self.answered(answer)
+    }
+
+    pub(crate) async fn clear_cached_statements(&mut self) -> Answer<()>
+    where
+        DB: sqlx::database::HasStatementCache,
+    {
+        self.flags.asks();
+        let answer = self.connection.clear_cached_statements().await;
         self.answered(answer)
     }
 

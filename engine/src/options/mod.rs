@@ -211,6 +211,16 @@ impl EngineOptions {
         &self.connect_args
     }
 
+    /// These options with a pool that was told so in other words, and its `pool_timeout`. Its class
+    /// counts as chosen. What no pool can be is refused when it is made.
+    #[must_use]
+    pub fn with_pool(mut self, pool: Options, pool_timeout: Duration) -> Self {
+        self.class_is_said = true;
+        self.pool = pool;
+        self.pool_timeout = pool_timeout;
+        self
+    }
+
     /// These options for a database that lives and dies with its only connection: unless a
     /// `poolclass` was chosen, a `StaticPool`, which never replaces that connection on its own.
     #[must_use]

@@ -28,6 +28,8 @@ pub(crate) async fn give_back<K: Connector, R: Runtime>(mut job: Job<K, R>, resi
     let place = (entry.slot(), entry.generation());
     let undoing = survive(|| pool.undo(&mut entry.connection, place, residue));
     let patience = pool.options.reset_timeout;
+    // A hook does not want it back, which is no accident.
+    let mut is_dismissed = false;
     let (reason, fault): (Reason, Fault) = match pool.bounded(patience, undoing).await {
         Some(Ok(Ok(()))) => {
             let Some(Debt::Return(entry)) = job.paid() else {
@@ -44,6 +46,7 @@ pub(crate) async fn give_back<K: Connector, R: Runtime>(mut job: Job<K, R>, resi
             (Arc::new(error), fault.max(Fault::Connection))
         }
         Some(Ok(Err(ReturnFailure::Hook(error)))) => {
+            is_dismissed = matches!(error, HookError::Disconnection(_));
             let fault = match error {
                 HookError::InvalidatePool(_) => Fault::Server,
                 _ => Fault::Connection,
@@ -56,7 +59,12 @@ pub(crate) async fn give_back<K: Connector, R: Runtime>(mut job: Job<K, R>, resi
             (Arc::new(failure), Fault::Connection)
         }
     };
-    tracing::error!(target: "everpool::pool", %reason, "Exception during reset or similar");
+    match is_dismissed {
+        true => tracing::info!(target: "everpool::pool", %reason, "Invalidate connection"),
+        false => {
+            tracing::error!(target: "everpool::pool", %reason, "Exception during reset or similar");
+        }
+    }
     let Some(Debt::Return(mut entry)) = job.paid() else {
         return;
     };

@@ -1,3 +1,4 @@
+mod as_trait;
 mod levels;
 mod statements;
 mod transactional;
@@ -9,7 +10,7 @@ use std::{
     ops::{Deref, DerefMut},
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use everpool_core::{Detached, Info, Tokio};
@@ -111,11 +112,53 @@ impl<DB: Driver> Connection<DB> {
         Ok(())
     }
 
+    /// Takes one if one is idle, as it is; true if there is one now.
+    pub(crate) fn try_checkout(&mut self) -> bool {
+        let is_taken = self.inner.try_checkout();
+        if is_taken {
+            self.taken();
+        }
+        is_taken
+    }
+
     /// A connection from the pool, as the engine has set them up.
     async fn take(&mut self, timeout: Duration) -> Result<(), CheckoutError> {
-        self.inner.checkout(timeout).await?;
-        self.forget_characteristics();
+        match self.engine.hooks().callbacks().before_acquire {
+            None => self.inner.checkout(timeout).await?,
+            Some(_) => self.take_fit(timeout).await?,
+        }
+        self.taken();
         Ok(())
+    }
+
+    /// One after another, until `before_acquire` calls one fit.
+    async fn take_fit(&mut self, timeout: Duration) -> Result<(), CheckoutError> {
+        let began = Instant::now();
+        loop {
+            let left = timeout.saturating_sub(began.elapsed());
+            self.inner.checkout(left).await?;
+            let Some(wire) = self.inner.settled() else {
+                continue;
+            };
+            let looking = self.engine.hooks().callbacks().is_fit(wire);
+            let left = timeout.saturating_sub(began.elapsed());
+            match tokio::time::timeout(left, looking).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => self.inner.invalidate(),
+                Err(_) => return Err(CheckoutError::Hook(Box::new(Error::PoolTimedOut))),
+            };
+        }
+    }
+
+    fn taken(&mut self) {
+        self.forget_characteristics();
+        let hooks = self.engine.hooks();
+        if hooks.callbacks().hear_returns() {
+            let callbacks = hooks.callbacks().clone();
+            self.inner.at_return_async(move |wire| {
+                Box::pin(async move { callbacks.released(wire).await })
+            });
+        }
     }
 
     /// Whether the connection was lost or invalidated, and no other was taken yet.
@@ -179,6 +222,23 @@ impl<DB: Driver> Connection<DB> {
 
     pub(crate) fn into_detached(mut self) -> Option<Detached<Connector<DB>, Tokio>> {
         self.inner.take_detached()
+    }
+
+    /// Has the connection closed when it returns.
+    pub(crate) fn close_on_drop(&mut self) {
+        self.inner.invalidate_soft();
+    }
+
+    /// The driver's connection, whose place in the pool stays taken.
+    pub(crate) fn leak(&mut self) -> Option<Wire<DB>> {
+        self.inner.take_leaked()
+    }
+
+    /// Returns the connection, and all levels of transaction are over.
+    pub(crate) fn give_back(&mut self) {
+        self.settle();
+        self.inner.release();
+        self.depth = 0;
     }
 
     /// Takes note of a connection that was lost. One that was given up in the middle goes back, for the
@@ -298,6 +358,20 @@ impl<DB: Driver> DerefMut for Connection<DB> {
         self.see_depth();
         let wire = self.inner.settled();
         wire.expect("there is no connection until the next statement takes one")
+    }
+}
+
+/// The driver's own connection, as by [`Deref`].
+impl<DB: Driver> AsRef<DB::Connection> for Connection<DB> {
+    fn as_ref(&self) -> &DB::Connection {
+        self
+    }
+}
+
+/// The driver's own connection, as by [`DerefMut`].
+impl<DB: Driver> AsMut<DB::Connection> for Connection<DB> {
+    fn as_mut(&mut self) -> &mut DB::Connection {
+        self
     }
 }
 

@@ -54,8 +54,6 @@ impl<DB: Driver> Transactional for Connection<DB> {
     }
 
     fn release(&mut self) {
-        self.settle();
-        self.inner.release();
-        self.depth = 0;
+        self.give_back();
     }
 }

@@ -12,7 +12,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sqlx::Database;
 
 use crate::{
-    driver::{ConnectOptions, Driver},
+    driver::{ConnectOptionsOf, Driver},
     engine::EngineError,
 };
 
@@ -42,7 +42,7 @@ let engine = create_engine_with::<Sqlite>(options, EngineOptions::default())?;
 /// what it asks for; [`EngineError::ConnectOptions`] if SQLx refuses the value of an argument.
 pub fn connect_options<DB: Driver>(
     url: impl TryInto<Url, Error: Into<EngineError>>,
-) -> Result<ConnectOptions<DB>, EngineError> {
+) -> Result<ConnectOptionsOf<DB>, EngineError> {
     let url: Url = url.try_into().map_err(Into::into)?;
     check_backend::<DB>(url.backend())?;
     // The text has the password in it; none of SQLx's errors shows it.
@@ -53,7 +53,7 @@ pub fn connect_options<DB: Driver>(
         // None is known that is not one of these.
         _ => Ok(url.render_as_string(false)),
     }?;
-    let options = ConnectOptions::<DB>::from_str(&text).map_err(EngineError::ConnectOptions)?;
+    let options = ConnectOptionsOf::<DB>::from_str(&text).map_err(EngineError::ConnectOptions)?;
     match url.busy_timeout() {
         Some(timeout) => sqlite::with_busy_timeout(options, timeout),
         None => Ok(options),
