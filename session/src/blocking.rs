@@ -1,28 +1,41 @@
-//! The session, for threads.
+//! The session, for threads: what its [`Stack`] says, carried out.
 
-use std::{
-    error::Error,
-    time::{Duration, Instant},
-};
+mod events;
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+pub use events::SessionEvents;
 
 use crate::{
-    error::SessionError,
-    transaction::{self, Commit, Refused},
+    Listeners, LostCommit, SessionError, TransactionId,
+    deadline::Deadline,
+    stack::{
+        Callback, Control, EndingId, Failed, LevelId, Method, Moment, On, SessionTransaction,
+        Stack, Standing, Step, Verdict,
+    },
 };
 
-pub use crate::transaction::Standing;
+/// A listener that may use the session. If it fails, see [`SessionError::Listener`].
+pub type Participant<S> =
+    dyn Fn(&mut S, &SessionTransaction) -> Result<(), <S as Transactional>::Error> + Send + Sync;
 
-/// What a session needs of an adapter's Connection.
-pub trait Transactional {
+/// What an adapter's session is made of.
+pub trait Transactional: Sized {
     /// The driver's error.
     type Error: Error + 'static;
 
-    /// Whether a transaction is open, or was when the connection was lost. Does not block, and is
-    /// asked before every statement.
-    fn has_begun(&mut self) -> bool;
+    /// What it decides by.
+    fn stack(&mut self) -> &mut Stack;
 
-    /// How the transaction stands. Does not block.
-    fn standing(&mut self) -> Standing;
+    /// Whom it tells.
+    fn listeners(&self) -> &Arc<Listeners<Participant<Self>>>;
+
+    /// How many levels of transaction the connection has, or had when it was lost. Does not block, and
+    /// is asked before every statement.
+    fn levels(&mut self) -> u32;
+
+    /// How the transaction stands, which has so many levels to the session. Does not block.
+    fn standing(&mut self, levels: u32) -> Standing;
 
     /// Whether there is a connection that is not known to be lost. Does not block.
     fn is_connected(&mut self) -> bool;
@@ -37,124 +50,294 @@ pub trait Transactional {
     /// That there is none.
     fn checkout(&mut self, timeout: Duration) -> Result<(), Self::Error>;
 
-    /// Sends BEGIN.
+    /// Sends one of these. If it panics, the connection is lost.
     ///
     /// # Errors
     ///
     /// The driver's.
-    fn begin(&mut self) -> Result<(), Self::Error>;
+    fn send(&mut self, control: Control) -> Result<(), Self::Error>;
 
-    /// Commits all levels.
-    ///
-    /// # Errors
-    ///
-    /// The driver's. Unless the connection is lost, nothing is open afterwards.
-    fn commit(&mut self) -> Result<(), Self::Error>;
-
-    /// Rolls all levels back; on a lost connection without a word to the server.
+    /// Asks the server which transaction this is. Called only if the settings ask for it.
     ///
     /// # Errors
     ///
     /// The driver's.
-    fn rollback(&mut self) -> Result<(), Self::Error>;
+    fn transaction_id(&mut self) -> Result<TransactionId, Self::Error>;
 
-    /// Returns the connection to the pool. May block for a ROLLBACK.
+    /// Returns the connection to the pool. Nothing is open on it, unless it is lost.
     fn release(&mut self);
+
+    /// Gives the connection up. Does not block.
+    fn invalidate(&mut self);
 }
 
-/// A transaction scope over a Connection. Nothing is sent before the first statement; after commit
-/// or rollback the connection is back in the pool, and the next statement begins anew.
-#[derive(Debug)]
-pub struct Session<T: Transactional> {
-    connection: T,
-}
-
-impl<T: Transactional> Session<T> {
-    /// A session that has begun nothing. Does not block.
-    pub fn new(connection: T) -> Self {
-        Self { connection }
+/// Has the session ready for a statement: BEGIN and the savepoints that were begun are sent. A connection
+/// that turns out dead at BEGIN is replaced, and the caller does not hear of it. Blocks if there is
+/// anything to be sent.
+///
+/// # Errors
+///
+/// The driver's, of the checkout, of BEGIN or SAVEPOINT; a listener's; or that statements are not taken.
+#[inline]
+pub fn ready<S: Transactional>(session: &mut S) -> Result<(), SessionError<S::Error>> {
+    let levels = session.levels();
+    match session.stack().is_ready(levels) {
+        true => Ok(()),
+        false => prepare(session),
     }
+}
 
-    /// The connection for the next statement, with BEGIN sent. Blocks for a checkout and a BEGIN if
-    /// there is no transaction yet. A connection that turns out dead at BEGIN is replaced, and the
-    /// caller does not hear of it.
-    ///
-    /// # Errors
-    ///
-    /// The driver's, of the checkout or of BEGIN.
-    pub fn ready(&mut self) -> Result<&mut T, T::Error> {
-        if !self.connection.has_begun() {
-            self.begin()?;
+#[cold]
+fn prepare<S: Transactional>(session: &mut S) -> Result<(), SessionError<S::Error>> {
+    resume(session)?;
+    let until = Deadline::after(session.timeout());
+    loop {
+        let levels = session.levels();
+        match session.stack().before_statement(levels)? {
+            Step::Done => return Ok(()),
+            step => perform(session, step, until)?,
         }
-        Ok(&mut self.connection)
     }
+}
 
-    fn begin(&mut self) -> Result<(), T::Error> {
-        let timeout = self.connection.timeout();
-        let began = Instant::now();
-        for attempt in 1.. {
-            self.connection
-                .checkout(timeout.saturating_sub(began.elapsed()))?;
-            let Err(error) = self.connection.begin() else {
-                break;
-            };
-            let lost = !self.connection.is_connected();
-            if !transaction::begins_again(attempt, lost) || began.elapsed() >= timeout {
-                return Err(error);
-            }
+/// Begins a transaction. Nothing is sent, but for what listeners do.
+///
+/// # Errors
+///
+/// There is one; or the session is closed.
+pub fn begin_transaction<S: Transactional>(
+    session: &mut S,
+) -> Result<LevelId, SessionError<S::Error>> {
+    resume(session)?;
+    let level = session.stack().begin_transaction()?;
+    announce(session)?;
+    Ok(level)
+}
+
+/// Begins a transaction that is in no other. Nothing is sent, but for what listeners do.
+///
+/// # Errors
+///
+/// There is one; or the session is closed.
+pub fn begin_durable<S: Transactional>(session: &mut S) -> Result<LevelId, SessionError<S::Error>> {
+    resume(session)?;
+    let level = session.stack().begin_durable()?;
+    announce(session)?;
+    Ok(level)
+}
+
+/// Begins a savepoint. Nothing is sent, but for what listeners do.
+///
+/// # Errors
+///
+/// The transaction takes nothing more.
+pub fn begin_nested<S: Transactional>(session: &mut S) -> Result<LevelId, SessionError<S::Error>> {
+    resume(session)?;
+    let level = session.stack().begin_nested()?;
+    announce(session)?;
+    Ok(level)
+}
+
+/// Has `callback` called after the transaction; see [`Stack::add_callback`]. Nothing is sent.
+///
+/// # Errors
+///
+/// There is no transaction that could be committed.
+pub fn add_callback<S: Transactional>(
+    session: &mut S,
+    on: On,
+    callback: Callback,
+) -> Result<(), SessionError<S::Error>> {
+    resume(session)?;
+    session.stack().add_callback(on, callback)?;
+    announce(session)
+}
+
+/// Ends everything, by commit, rollback, close, reset or invalidate. Blocks for what is sent.
+///
+/// # Errors
+///
+/// See [`SessionError`]. After `CommitOutcomeUnknown` and `Database` the session may go on with a
+/// new transaction; after the others it must be rolled back first.
+pub fn end<S: Transactional>(
+    session: &mut S,
+    method: Method,
+) -> Result<(), SessionError<S::Error>> {
+    resume(session)?;
+    let ending = session.stack().end(method)?;
+    carry_out(session, ending)
+}
+
+/// Ends one level and those inside of it. If it cannot be committed, it is rolled back. Blocks for what
+/// is sent.
+///
+/// # Errors
+///
+/// As [`end`].
+pub fn end_level<S: Transactional>(
+    session: &mut S,
+    level: LevelId,
+    method: Method,
+) -> Result<(), SessionError<S::Error>> {
+    resume(session)?;
+    let ended = try_to_end_level(session, level, method);
+    if ended.is_err() && session.stack().is_open(level) && method == Method::Commit {
+        // The first error is the one to be told; if this fails too, the stack knows it.
+        let _: Result<(), _> = try_to_end_level(session, level, Method::Rollback);
+    }
+    ended
+}
+
+fn try_to_end_level<S: Transactional>(
+    session: &mut S,
+    level: LevelId,
+    method: Method,
+) -> Result<(), SessionError<S::Error>> {
+    let ending = session.stack().end_level(level, method)?;
+    carry_out(session, ending)
+}
+
+/// Called by a session's destructor, when its connection is back: what is to be done after a rollback is
+/// done. What panics there is not heard of.
+pub fn abandon(stack: &mut Stack) {
+    for callback in stack.abandon() {
+        let call = std::panic::AssertUnwindSafe(|| callback.call());
+        // A destructor has nobody to tell, and may run while another panic unwinds.
+        let _: std::thread::Result<()> = std::panic::catch_unwind(call);
+    }
+}
+
+fn resume<S: Transactional>(session: &mut S) -> Result<(), SessionError<S::Error>> {
+    if !session.stack().is_interrupted() {
+        return Ok(());
+    }
+    let ending = session.stack().resume();
+    carry_out(session, ending)
+}
+
+fn announce<S: Transactional>(session: &mut S) -> Result<(), SessionError<S::Error>> {
+    loop {
+        match session.stack().announce() {
+            Step::Done => return Ok(()),
+            step => perform(session, step, Deadline::NONE)?,
+        }
+    }
+}
+
+/// The first error is the one that is told.
+fn carry_out<S: Transactional>(
+    session: &mut S,
+    ending: EndingId,
+) -> Result<(), SessionError<S::Error>> {
+    let mut outcome = Ok(());
+    loop {
+        match session.stack().next_of_ending(ending) {
+            Step::Done => return outcome,
+            step => outcome = outcome.and(perform(session, step, Deadline::NONE)),
+        }
+    }
+}
+
+fn perform<S: Transactional>(
+    session: &mut S,
+    step: Step,
+    until: Deadline,
+) -> Result<(), SessionError<S::Error>> {
+    match step {
+        Step::Done => {}
+        Step::Checkout => {
+            session.checkout(until.left())?;
+            session.stack().checked_out();
+        }
+        Step::Send(control) => {
+            let answer = session.send(control);
+            return answered(session, answer, until);
+        }
+        Step::Look(levels) => {
+            let standing = session.standing(levels);
+            session.stack().saw(standing)?;
+        }
+        Step::Identify => match session.transaction_id() {
+            Ok(id) => session.stack().identified(id),
+            Err(error) => return answered(session, Err(error), until),
+        },
+        Step::Tell(moment, transaction) => tell(session, moment, &transaction)?,
+        Step::Release => session.release(),
+        Step::Invalidate => session.invalidate(),
+        Step::Call(callback) => callback.call(),
+    }
+    Ok(())
+}
+
+fn answered<S: Transactional>(
+    session: &mut S,
+    answer: Result<(), S::Error>,
+    until: Deadline,
+) -> Result<(), SessionError<S::Error>> {
+    let Err(error) = answer else {
+        session.stack().succeeded();
+        return Ok(());
+    };
+    let failed = Failed {
+        is_lost: !session.is_connected(),
+        is_late: until.is_past(),
+    };
+    match session.stack().failed(failed) {
+        Verdict::Forgiven => Ok(()),
+        Verdict::Again => {
             tracing::info!(target: "everpool::session", %error, "Lost at BEGIN; trying another connection");
+            Ok(())
         }
-        Ok(())
-    }
-
-    /// The connection as it stands.
-    pub fn connection(&mut self) -> &mut T {
-        &mut self.connection
-    }
-
-    /// Commits what was done since the first statement, if there was one, and returns the
-    /// connection. Blocks for COMMIT.
-    ///
-    /// # Errors
-    ///
-    /// See [`SessionError`]. After `CommitOutcomeUnknown` and `Database` the session may go on with a
-    /// new transaction; after the others it must be rolled back first.
-    pub fn commit(&mut self) -> Result<(), SessionError<T::Error>> {
-        match transaction::commit(self.connection.standing()) {
-            Commit::Nothing => return Ok(()),
-            Commit::Refuse(Refused::Aborted) => return Err(SessionError::Aborted),
-            Commit::Refuse(Refused::Lost(pending)) => return Err(pending.into()),
-            Commit::Send => {}
+        Verdict::Told => Err(error.into()),
+        Verdict::ToldAfterRelease => {
+            session.release();
+            Err(error.into())
         }
-        let committed = self.connection.commit().map_err(|error| {
-            if self.connection.is_connected() {
-                SessionError::Database(error)
-            } else {
-                SessionError::CommitOutcomeUnknown(error)
-            }
-        });
-        self.connection.release();
-        committed
+        Verdict::OutcomeUnknown(transaction) => {
+            let lost = LostCommit { error, transaction };
+            Err(SessionError::CommitOutcomeUnknown(lost))
+        }
+    }
+}
+
+fn tell<S: Transactional>(
+    session: &mut S,
+    moment: Moment,
+    transaction: &SessionTransaction,
+) -> Result<(), SessionError<S::Error>> {
+    let listeners = Arc::clone(session.listeners());
+    listeners.tell(moment, transaction);
+    for participant in listeners.participants(moment) {
+        let telling = Telling::begin(session, moment, transaction);
+        let told = participant(telling.session, transaction);
+        telling.end(told.is_ok());
+        told.map_err(|error| SessionError::Listener { moment, error })?;
+    }
+    Ok(())
+}
+
+/// A listener has the session. If it panics, its stack is told.
+struct Telling<'a, S: Transactional> {
+    session: &'a mut S,
+    is_content: bool,
+}
+
+impl<'a, S: Transactional> Telling<'a, S> {
+    fn begin(session: &'a mut S, moment: Moment, transaction: &SessionTransaction) -> Self {
+        session.stack().telling(moment, *transaction);
+        Self {
+            session,
+            is_content: false,
+        }
     }
 
-    /// Undoes what was done since the first statement, if there was one, and returns the connection.
-    /// Blocks for ROLLBACK.
-    ///
-    /// # Errors
-    ///
-    /// The driver's. A lost connection is none: what was done on it is undone.
-    pub fn rollback(&mut self) -> Result<(), SessionError<T::Error>> {
-        let rolled_back = match self.connection.standing() {
-            Standing::Pending => Ok(()),
-            _ => self.connection.rollback().or_else(|error| {
-                if self.connection.is_connected() {
-                    Err(error)
-                } else {
-                    Ok(())
-                }
-            }),
-        };
-        self.connection.release();
-        rolled_back.map_err(SessionError::Database)
+    fn end(mut self, is_content: bool) {
+        self.is_content = is_content;
+    }
+}
+
+impl<S: Transactional> Drop for Telling<'_, S> {
+    fn drop(&mut self) {
+        self.session.stack().told(self.is_content);
     }
 }

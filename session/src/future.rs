@@ -1,31 +1,52 @@
-//! The session, for tasks.
+//! The session, for tasks: what its [`Stack`] says, carried out.
+//!
+//! A task may leave at every `await`. What was sent and not answered counts as lost, with its connection;
+//! the next method goes on with what is left ([`Stack::resume`]).
 
-use std::{
-    error::Error,
-    future::Future,
-    time::{Duration, Instant},
-};
+mod begin;
+mod events;
+
+use std::{error::Error, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+pub use begin::{Begins, begin};
+pub use events::SessionEvents;
 
 use crate::{
-    error::SessionError,
-    transaction::{self, Commit, Refused},
+    Listeners, LostCommit, SessionError, TransactionId,
+    deadline::Deadline,
+    stack::{
+        Callback, Control, EndingId, Failed, LevelId, Method, Moment, On, SessionTransaction,
+        Stack, Standing, Step, Verdict,
+    },
 };
 
-pub use crate::transaction::Standing;
+/// What a listener does with the session.
+pub type Participation<'a, E> = Pin<Box<dyn Future<Output = Result<(), E>> + Send + 'a>>;
 
-/// What a session needs of an adapter's Connection.
-pub trait Transactional: Send {
+/// A listener that may use the session. If it fails, see [`SessionError::Listener`].
+pub type Participant<S> = dyn for<'a> Fn(&'a mut S, &'a SessionTransaction) -> Participation<'a, <S as Transactional>::Error>
+    + Send
+    + Sync;
+
+/// What an adapter's session is made of.
+pub trait Transactional: Send + Sized {
     /// The driver's error.
     type Error: Error + Send + 'static;
 
-    /// Whether a transaction is open, or was when the connection was lost. Does not block, and is
-    /// asked before every statement.
-    fn has_begun(&mut self) -> bool;
+    /// What it decides by.
+    fn stack(&mut self) -> &mut Stack;
 
-    /// How the transaction stands. Does not block.
-    fn standing(&mut self) -> Standing;
+    /// Whom it tells.
+    fn listeners(&self) -> &Arc<Listeners<Participant<Self>>>;
 
-    /// Whether there is a connection that is not known to be lost. Does not block.
+    /// How many levels of transaction the connection has, or had when it was lost. Does not wait, and
+    /// is asked before every statement.
+    fn levels(&mut self) -> u32;
+
+    /// How the transaction stands, which has so many levels to the session. Does not wait.
+    fn standing(&mut self, levels: u32) -> Standing;
+
+    /// Whether there is a connection that is not known to be lost. Does not wait.
     fn is_connected(&mut self) -> bool;
 
     /// How long a checkout may take.
@@ -41,131 +62,289 @@ pub trait Transactional: Send {
         timeout: Duration,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// Sends BEGIN.
+    /// Sends one of these. If it panics or is abandoned, the connection is lost.
     ///
     /// # Errors
     ///
     /// The driver's.
-    fn begin(&mut self) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    fn send(&mut self, control: Control) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// Commits all levels.
-    ///
-    /// # Errors
-    ///
-    /// The driver's. Unless the connection is lost, nothing is open afterwards.
-    fn commit(&mut self) -> impl Future<Output = Result<(), Self::Error>> + Send;
-
-    /// Rolls all levels back; on a lost connection without a word to the server.
+    /// Asks the server which transaction this is. Called only if the settings ask for it.
     ///
     /// # Errors
     ///
     /// The driver's.
-    fn rollback(&mut self) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    fn transaction_id(&mut self)
+    -> impl Future<Output = Result<TransactionId, Self::Error>> + Send;
 
-    /// Returns the connection to the pool. Does not block.
+    /// Returns the connection to the pool. Nothing is open on it, unless it is lost. Does not wait.
     fn release(&mut self);
+
+    /// Gives the connection up. Does not wait.
+    fn invalidate(&mut self);
 }
 
-/// A transaction scope over a Connection. Nothing is sent before the first statement; after commit
-/// or rollback the connection is back in the pool, and the next statement begins anew.
-#[derive(Debug)]
-pub struct Session<T: Transactional> {
-    connection: T,
-}
-
-impl<T: Transactional> Session<T> {
-    /// A session that has begun nothing. Does not block.
-    pub fn new(connection: T) -> Self {
-        Self { connection }
-    }
-
-    /// The connection for the next statement, with BEGIN sent. Waits for a checkout and a BEGIN if
-    /// there is no transaction yet. A connection that turns out dead at BEGIN is replaced, and the
-    /// caller does not hear of it.
-    ///
-    /// # Errors
-    ///
-    /// The driver's, of the checkout or of BEGIN.
-    pub async fn ready(&mut self) -> Result<&mut T, T::Error> {
-        if !self.connection.has_begun() {
-            begin(&mut self.connection).await?;
-        }
-        Ok(&mut self.connection)
-    }
-
-    /// The connection as it stands.
-    pub fn connection(&mut self) -> &mut T {
-        &mut self.connection
-    }
-
-    /// Commits what was done since the first statement, if there was one, and returns the
-    /// connection. Waits for COMMIT.
-    ///
-    /// # Errors
-    ///
-    /// See [`SessionError`]. After `CommitOutcomeUnknown` and `Database` the session may go on with a
-    /// new transaction; after the others it must be rolled back first.
-    pub async fn commit(&mut self) -> Result<(), SessionError<T::Error>> {
-        match transaction::commit(self.connection.standing()) {
-            Commit::Nothing => return Ok(()),
-            Commit::Refuse(Refused::Aborted) => return Err(SessionError::Aborted),
-            Commit::Refuse(Refused::Lost(pending)) => return Err(pending.into()),
-            Commit::Send => {}
-        }
-        let committed = self.connection.commit().await.map_err(|error| {
-            if self.connection.is_connected() {
-                SessionError::Database(error)
-            } else {
-                SessionError::CommitOutcomeUnknown(error)
-            }
-        });
-        self.connection.release();
-        committed
-    }
-
-    /// Undoes what was done since the first statement, if there was one, and returns the connection.
-    /// Waits for ROLLBACK.
-    ///
-    /// # Errors
-    ///
-    /// The driver's. A lost connection is none: what was done on it is undone.
-    pub async fn rollback(&mut self) -> Result<(), SessionError<T::Error>> {
-        let rolled_back = match self.connection.standing() {
-            Standing::Pending => Ok(()),
-            _ => self.connection.rollback().await.or_else(|error| {
-                if self.connection.is_connected() {
-                    Err(error)
-                } else {
-                    Ok(())
-                }
-            }),
-        };
-        self.connection.release();
-        rolled_back.map_err(SessionError::Database)
-    }
-}
-
-/// Takes a connection and begins a transaction on it. One that turns out dead at BEGIN is replaced, and
-/// the caller does not hear of it: no statement of the program was sent.
+/// Has the session ready for a statement: BEGIN and the savepoints that were begun are sent. A connection
+/// that turns out dead at BEGIN is replaced, and the caller does not hear of it. Waits if there is
+/// anything to be sent.
 ///
 /// # Errors
 ///
-/// The driver's, of the checkout or of BEGIN.
-pub async fn begin<T: Transactional>(connection: &mut T) -> Result<(), T::Error> {
-    let timeout = connection.timeout();
-    let began = Instant::now();
-    for attempt in 1.. {
-        connection
-            .checkout(timeout.saturating_sub(began.elapsed()))
-            .await?;
-        let Err(error) = connection.begin().await else {
-            break;
-        };
-        let lost = !connection.is_connected();
-        if !transaction::begins_again(attempt, lost) || began.elapsed() >= timeout {
-            return Err(error);
+/// The driver's, of the checkout, of BEGIN or SAVEPOINT; a listener's; or that statements are not taken.
+#[inline]
+pub async fn ready<S: Transactional>(session: &mut S) -> Result<(), SessionError<S::Error>> {
+    let levels = session.levels();
+    match session.stack().is_ready(levels) {
+        true => Ok(()),
+        false => prepare(session).await,
+    }
+}
+
+#[cold]
+async fn prepare<S: Transactional>(session: &mut S) -> Result<(), SessionError<S::Error>> {
+    resume(session).await?;
+    let until = Deadline::after(session.timeout());
+    loop {
+        let levels = session.levels();
+        match session.stack().before_statement(levels)? {
+            Step::Done => return Ok(()),
+            step => perform(session, step, until).await?,
         }
-        tracing::info!(target: "everpool::session", %error, "Lost at BEGIN; trying another connection");
+    }
+}
+
+/// Begins a transaction. Nothing is sent, but for what listeners do.
+///
+/// # Errors
+///
+/// There is one; or the session is closed.
+pub async fn begin_transaction<S: Transactional>(
+    session: &mut S,
+) -> Result<LevelId, SessionError<S::Error>> {
+    resume(session).await?;
+    let level = session.stack().begin_transaction()?;
+    announce(session).await?;
+    Ok(level)
+}
+
+/// Begins a transaction that is in no other. Nothing is sent, but for what listeners do.
+///
+/// # Errors
+///
+/// There is one; or the session is closed.
+pub async fn begin_durable<S: Transactional>(
+    session: &mut S,
+) -> Result<LevelId, SessionError<S::Error>> {
+    resume(session).await?;
+    let level = session.stack().begin_durable()?;
+    announce(session).await?;
+    Ok(level)
+}
+
+/// Begins a savepoint. Nothing is sent, but for what listeners do.
+///
+/// # Errors
+///
+/// The transaction takes nothing more.
+pub async fn begin_nested<S: Transactional>(
+    session: &mut S,
+) -> Result<LevelId, SessionError<S::Error>> {
+    resume(session).await?;
+    let level = session.stack().begin_nested()?;
+    announce(session).await?;
+    Ok(level)
+}
+
+/// Has `callback` called after the transaction; see [`Stack::add_callback`]. Nothing is sent.
+///
+/// # Errors
+///
+/// There is no transaction that could be committed.
+pub async fn add_callback<S: Transactional>(
+    session: &mut S,
+    on: On,
+    callback: Callback,
+) -> Result<(), SessionError<S::Error>> {
+    resume(session).await?;
+    session.stack().add_callback(on, callback)?;
+    announce(session).await
+}
+
+/// Ends everything, by commit, rollback, close, reset or invalidate. Waits for what is sent.
+///
+/// # Errors
+///
+/// See [`SessionError`]. After `CommitOutcomeUnknown` and `Database` the session may go on with a
+/// new transaction; after the others it must be rolled back first.
+pub async fn end<S: Transactional>(
+    session: &mut S,
+    method: Method,
+) -> Result<(), SessionError<S::Error>> {
+    resume(session).await?;
+    let ending = session.stack().end(method)?;
+    carry_out(session, ending).await
+}
+
+/// Ends one level and those inside of it. If it cannot be committed, it is rolled back. Waits for what
+/// is sent.
+///
+/// # Errors
+///
+/// As [`end`].
+pub async fn end_level<S: Transactional>(
+    session: &mut S,
+    level: LevelId,
+    method: Method,
+) -> Result<(), SessionError<S::Error>> {
+    resume(session).await?;
+    let ended = try_to_end_level(session, level, method).await;
+    if ended.is_err() && session.stack().is_open(level) && method == Method::Commit {
+        // The first error is the one to be told; if this fails too, the stack knows it.
+        let _: Result<(), _> = try_to_end_level(session, level, Method::Rollback).await;
+    }
+    ended
+}
+
+async fn try_to_end_level<S: Transactional>(
+    session: &mut S,
+    level: LevelId,
+    method: Method,
+) -> Result<(), SessionError<S::Error>> {
+    let ending = session.stack().end_level(level, method)?;
+    carry_out(session, ending).await
+}
+
+async fn resume<S: Transactional>(session: &mut S) -> Result<(), SessionError<S::Error>> {
+    if !session.stack().is_interrupted() {
+        return Ok(());
+    }
+    let ending = session.stack().resume();
+    carry_out(session, ending).await
+}
+
+async fn announce<S: Transactional>(session: &mut S) -> Result<(), SessionError<S::Error>> {
+    loop {
+        match session.stack().announce() {
+            Step::Done => return Ok(()),
+            step => perform(session, step, Deadline::NONE).await?,
+        }
+    }
+}
+
+/// The first error is the one that is told.
+async fn carry_out<S: Transactional>(
+    session: &mut S,
+    ending: EndingId,
+) -> Result<(), SessionError<S::Error>> {
+    let mut outcome = Ok(());
+    loop {
+        match session.stack().next_of_ending(ending) {
+            Step::Done => return outcome,
+            step => outcome = outcome.and(perform(session, step, Deadline::NONE).await),
+        }
+    }
+}
+
+async fn perform<S: Transactional>(
+    session: &mut S,
+    step: Step,
+    until: Deadline,
+) -> Result<(), SessionError<S::Error>> {
+    match step {
+        Step::Done => {}
+        Step::Checkout => {
+            session.checkout(until.left()).await?;
+            session.stack().checked_out();
+        }
+        Step::Send(control) => {
+            let answer = session.send(control).await;
+            return answered(session, answer, until);
+        }
+        Step::Look(levels) => {
+            let standing = session.standing(levels);
+            session.stack().saw(standing)?;
+        }
+        Step::Identify => match session.transaction_id().await {
+            Ok(id) => session.stack().identified(id),
+            Err(error) => return answered(session, Err(error), until),
+        },
+        Step::Tell(moment, transaction) => tell(session, moment, &transaction).await?,
+        Step::Release => session.release(),
+        Step::Invalidate => session.invalidate(),
+        Step::Call(callback) => callback.call(),
     }
     Ok(())
+}
+
+fn answered<S: Transactional>(
+    session: &mut S,
+    answer: Result<(), S::Error>,
+    until: Deadline,
+) -> Result<(), SessionError<S::Error>> {
+    let Err(error) = answer else {
+        session.stack().succeeded();
+        return Ok(());
+    };
+    let failed = Failed {
+        is_lost: !session.is_connected(),
+        is_late: until.is_past(),
+    };
+    match session.stack().failed(failed) {
+        Verdict::Forgiven => Ok(()),
+        Verdict::Again => {
+            tracing::info!(target: "everpool::session", %error, "Lost at BEGIN; trying another connection");
+            Ok(())
+        }
+        Verdict::Told => Err(error.into()),
+        Verdict::ToldAfterRelease => {
+            session.release();
+            Err(error.into())
+        }
+        Verdict::OutcomeUnknown(transaction) => {
+            let lost = LostCommit { error, transaction };
+            Err(SessionError::CommitOutcomeUnknown(lost))
+        }
+    }
+}
+
+async fn tell<S: Transactional>(
+    session: &mut S,
+    moment: Moment,
+    transaction: &SessionTransaction,
+) -> Result<(), SessionError<S::Error>> {
+    let listeners = Arc::clone(session.listeners());
+    listeners.tell(moment, transaction);
+    for participant in listeners.participants(moment) {
+        let telling = Telling::begin(session, moment, transaction);
+        let told = participant(telling.session, transaction).await;
+        telling.end(told.is_ok());
+        told.map_err(|error| SessionError::Listener { moment, error })?;
+    }
+    Ok(())
+}
+
+/// A listener has the session. If it panics or is abandoned, its stack is told.
+struct Telling<'a, S: Transactional> {
+    session: &'a mut S,
+    is_content: bool,
+}
+
+impl<'a, S: Transactional> Telling<'a, S> {
+    fn begin(session: &'a mut S, moment: Moment, transaction: &SessionTransaction) -> Self {
+        session.stack().telling(moment, *transaction);
+        Self {
+            session,
+            is_content: false,
+        }
+    }
+
+    fn end(mut self, is_content: bool) {
+        self.is_content = is_content;
+    }
+}
+
+impl<S: Transactional> Drop for Telling<'_, S> {
+    fn drop(&mut self) {
+        self.session.stack().told(self.is_content);
+    }
 }

@@ -1,9 +1,21 @@
-//! The transaction of a session: when BEGIN is sent, what a commit may claim, and what a lost
-//! connection means for it. Programs use `Session` from an adapter such as `everpool-diesel`.
+//! The transaction of a session: when BEGIN and SAVEPOINT are sent, what a commit may claim, and what a
+//! lost connection means for it. Programs use `Session` from an adapter such as `everpool-diesel`.
+//!
+//! The [`stack`] decides; [`blocking`] and [`future`] carry it out.
 
 pub mod blocking;
+mod deadline;
 mod error;
 pub mod future;
-mod transaction;
+mod listeners;
+mod options;
+mod settings;
+pub mod stack;
+mod transaction_id;
 
-pub use error::SessionError;
+pub use error::{LostCommit, SessionError};
+pub use listeners::Listeners;
+pub use options::SessionOptions;
+pub use settings::SessionSettings;
+pub use stack::{Cause, Moment, Origin, SessionTransaction, StateError};
+pub use transaction_id::{Outcome, TransactionId};

@@ -11,6 +11,7 @@ use everpool_engine::{
     reader::Reader,
     twophase::{self, Xid},
 };
+use everpool_session::{Outcome, TransactionId};
 
 /// A connection of Diesel's that an engine can be made of: `PgConnection`, `MysqlConnection`,
 /// `SqliteConnection`.
@@ -52,6 +53,24 @@ pub trait Driver:
             )),
             Err(error) => Err(Error::QueryBuilderError(Box::new(error))),
         }
+    }
+
+    /// Which transaction the server is in. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// The driver's, or that the database does not tell.
+    fn transaction_id(&mut self) -> QueryResult<TransactionId> {
+        Err(no_transaction_ids())
+    }
+
+    /// What became of the transaction with this number. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// The driver's, or that the database does not tell.
+    fn outcome(&mut self, _number: u64) -> QueryResult<Outcome> {
+        Err(no_transaction_ids())
     }
 
     /// What reads along on a connection whose client library does not tell.
@@ -120,6 +139,10 @@ pub trait Driver:
     fn wording(query: &str) -> &str {
         query
     }
+}
+
+fn no_transaction_ids() -> Error {
+    Error::QueryBuilderError("only PostgreSQL tells what became of a transaction".into())
 }
 
 /// The statement of a reset.

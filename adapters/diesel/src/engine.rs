@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use diesel::result::Error;
+use diesel::{QueryResult, result::Error};
 use everpool_core::{
     OptionsError, Status,
     blocking::{Lease, Pool},
@@ -15,6 +15,7 @@ use everpool_engine::{
     events::Event,
     isolation::{Characteristics, CharacteristicsError, IsolationLevel},
 };
+use everpool_session::{Outcome, TransactionId};
 
 use crate::{
     connection::Connection,
@@ -22,6 +23,7 @@ use crate::{
     driver::Driver,
     error::not_sent,
     hooks::{EngineEvents, Hooks},
+    session::{Session, SessionError, SessionMaker},
     shared::Shared,
     watch::Watch,
 };
@@ -269,6 +271,52 @@ assert_eq!(count, 1);
             transaction.commit()?;
         }
         Ok(done)
+    }
+
+    /// Does some work in a [`Session`](crate::Session) of its own: commits it if the work succeeds, and rolls
+    /// it back if it fails or panics. Blocks for what is sent.
+    ///
+    /// # Errors
+    ///
+    /// The work's, or those of [`Session::commit`](crate::Session::commit).
+    #[cfg_attr(
+        feature = "sqlite",
+        doc = r#"
+```
+# use diesel::prelude::*;
+# use everpool_diesel::{EngineOptions, SessionError, create_engine};
+let engine = create_engine::<SqliteConnection>("sqlite://", EngineOptions::default())?;
+engine.session(|session| {
+    diesel::sql_query("CREATE TABLE t (x INTEGER)").execute(session)?;
+    Ok::<(), SessionError>(())
+})?;
+# Ok::<(), Box<dyn std::error::Error>>(())
+```
+"#
+    )]
+    pub fn session<T, E>(&self, work: impl FnOnce(&mut Session<C>) -> Result<T, E>) -> Result<T, E>
+    where
+        E: From<SessionError>,
+    {
+        SessionMaker::new(self).begin(work)
+    }
+
+    /// What became of a transaction of which the answer to COMMIT was lost, as the server knows it; see
+    /// [`SessionOptions::track_outcome`](everpool_session::SessionOptions::track_outcome). Asks on a
+    /// connection of its own; blocks for a checkout and a query. On PostgreSQL only, of its primary.
+    ///
+    /// # Errors
+    ///
+    /// The driver's, or that there is no connection.
+    pub fn outcome(&self, transaction: TransactionId) -> QueryResult<Outcome> {
+        let TransactionId::Assigned(number) = transaction else {
+            return Ok(Outcome::WroteNothing);
+        };
+        let mut connection = self.connect().map_err(|error| not_sent(error.into()))?;
+        connection.run(
+            |connection| connection.outcome(number),
+            || Outcome::query(number),
+        )
     }
 
     /// Takes a connection as the pool has it; blocks until there is one, for at most `pool_timeout`.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
 use everpool_engine::{ConnectionError, handlers::Replacement};
+use everpool_session::SessionError;
 
 use crate::connector::DriverError;
 
@@ -78,6 +79,16 @@ pub(crate) fn in_transaction() -> Error {
 pub(crate) fn scope_is_over() -> Error {
     let said = "can't operate on a closed transaction inside its scope; leave the scope before emitting further commands";
     database_error(DatabaseErrorKind::UnableToSendCommand, &said)
+}
+
+/// A session's error, where Diesel wants one of its own.
+pub(crate) fn session_refused(error: SessionError<Error>) -> Error {
+    let kind = match error {
+        SessionError::Database(error) | SessionError::Listener { error, .. } => return error,
+        SessionError::PendingRollback(_) => DatabaseErrorKind::ClosedConnection,
+        _ => DatabaseErrorKind::UnableToSendCommand,
+    };
+    database_error(kind, &error)
 }
 
 /// A statement was not sent, because there is no connection to send it on.

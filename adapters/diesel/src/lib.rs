@@ -63,7 +63,9 @@ pub use engine::{
     CheckoutError, Engine, EngineError, RawConnection, create_engine, create_pool_from_url,
 };
 pub use hooks::EngineEvents;
-pub use session::{Session, SessionError};
+pub use session::{
+    Nested, Session, SessionError, SessionEvents, SessionMaker, SessionTransactions,
+};
 pub use transaction::Transaction;
 pub use two_phase::TwoPhase;
 
@@ -72,6 +74,10 @@ pub use everpool_engine::{
     Backend, Category, ConnectArgs, DetachError, Echo, EngineOptions, EngineOptionsBuilder,
     ExecutionOptions, OptionError, PendingRollback, PoolOptions, Url, UrlError, engine_from_config,
     engine_from_env, handlers, isolation, pool_from_config, twophase,
+};
+pub use everpool_session::{
+    Cause, LostCommit, Moment, Origin, Outcome, SessionOptions, SessionTransaction, StateError,
+    TransactionId,
 };
 
 #[cfg(all(doctest, feature = "sqlite"))]

@@ -5,7 +5,7 @@ use diesel::{
     result::{DatabaseErrorKind, Error},
     serialize::{self, Output, ToSql},
     sql_query,
-    sql_types::Text,
+    sql_types::{BigInt, Nullable, Text},
 };
 use everpool_core::{ConnectFault, Fault};
 use everpool_engine::{
@@ -14,6 +14,7 @@ use everpool_engine::{
     isolation::IsolationLevel,
     twophase::{self, Xid},
 };
+use everpool_session::{Outcome, TransactionId};
 
 use crate::{
     driver::{Driver, TransactionStatus, worst},
@@ -56,6 +57,21 @@ impl Driver for PgConnection {
         Ok(prepared.iter().filter_map(xid).collect())
     }
 
+    fn transaction_id(&mut self) -> QueryResult<TransactionId> {
+        let answer: Number = sql_query(TransactionId::QUERY).get_result(self)?;
+        let number = answer.transaction_id.map(i64::cast_unsigned);
+        Ok(number.map_or(TransactionId::Unassigned, TransactionId::Assigned))
+    }
+
+    fn outcome(&mut self, number: u64) -> QueryResult<Outcome> {
+        let answer: Status = sql_query(Outcome::query(number)).get_result(self)?;
+        let outcome = Outcome::from_answer(answer.status.as_deref());
+        outcome.ok_or_else(|| {
+            let said = answer.status.unwrap_or_default();
+            Error::DeserializationError(format!("unknown status of a transaction: {said}").into())
+        })
+    }
+
     /// Reads what has arrived, twice: the first time it may be the server's last words, and then
     /// comes the end. 2 to 4 µs, where a round trip takes 25.
     ///
@@ -93,6 +109,18 @@ impl Driver for PgConnection {
 struct Level {
     #[diesel(sql_type = Text)]
     transaction_isolation: String,
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = Nullable<BigInt>)]
+    transaction_id: Option<i64>,
+}
+
+#[derive(QueryableByName)]
+struct Status {
+    #[diesel(sql_type = Nullable<Text>)]
+    status: Option<String>,
 }
 
 #[derive(QueryableByName)]

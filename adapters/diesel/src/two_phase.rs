@@ -10,7 +10,6 @@ use everpool_engine::{
     events::Event,
     twophase::{Phase, Xid},
 };
-use everpool_session::blocking::{Standing, Transactional};
 
 use crate::{
     connection::Connection,
@@ -206,7 +205,7 @@ impl<C: Driver> TwoPhase<'_, C> {
     }
 
     fn is_aborted(&mut self) -> bool {
-        self.connection.standing() == Standing::Aborted
+        self.connection.is_aborted()
     }
 
     /// Without a word of what goes wrong; then the connection is given up. One that is lost is not

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 
 use everpool_engine::{ConnectionError, PendingRollback, handlers::Replacement};
+use everpool_session::SessionError;
 use sqlx::Error;
 
 use crate::{connector::DriverError, engine::CheckoutError};
@@ -75,6 +76,15 @@ pub(crate) fn scope_is_over() -> Error {
          further commands"
             .to_owned(),
     )
+}
+
+/// A session's error, where SQLx wants one of its own.
+pub(crate) fn session_refused(error: SessionError<Error>) -> Error {
+    match error {
+        SessionError::Database(error) | SessionError::Listener { error, .. } => error,
+        SessionError::PendingRollback(pending) => lost_before(pending),
+        error => Error::Protocol(error.to_string()),
+    }
 }
 
 /// What transactions begin with cannot change in one.

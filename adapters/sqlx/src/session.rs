@@ -1,9 +1,13 @@
-use std::fmt;
+use std::{fmt, sync::Arc, time::Duration};
 
-use everpool_session::future;
+use everpool_session::{
+    Listeners, SessionSettings, TransactionId,
+    future::{self, Participant, Transactional},
+    stack::{Control, Method, Stack, Standing},
+};
 use sqlx::Error;
 
-use crate::{connection::Connection, driver::Driver, engine::Engine};
+use crate::{as_sqlx::session_refused, connection::Connection, driver::Driver, engine::Engine};
 
 /// Why a session could not commit or roll back.
 pub type SessionError = everpool_session::SessionError<Error>;
@@ -32,7 +36,9 @@ session.commit().await?;
 "#
 )]
 pub struct Session<DB: Driver> {
-    inner: future::Session<Connection<DB>>,
+    connection: Connection<DB>,
+    stack: Stack,
+    listeners: Arc<Listeners<Participant<Self>>>,
 }
 
 impl<DB: Driver> Session<DB> {
@@ -45,7 +51,9 @@ impl<DB: Driver> Session<DB> {
     pub async fn begin(engine: &Engine<DB>) -> Result<Self, SessionError> {
         let connection = Connection::unconnected(engine.clone());
         Ok(Self {
-            inner: future::Session::new(connection),
+            connection,
+            stack: Stack::new(SessionSettings::default()),
+            listeners: Arc::default(),
         })
     }
 
@@ -62,7 +70,7 @@ impl<DB: Driver> Session<DB> {
     /// - [`Database`](everpool_session::SessionError::Database) if the database said no: the
     ///   transaction is rolled back.
     pub async fn commit(&mut self) -> Result<(), SessionError> {
-        self.inner.commit().await
+        future::end(self, Method::Commit).await
     }
 
     /// Undoes what was done since the first statement; if there was none, nothing is sent.
@@ -71,7 +79,7 @@ impl<DB: Driver> Session<DB> {
     ///
     /// The database's. A lost connection is none: what was done on it is undone.
     pub async fn rollback(&mut self) -> Result<(), SessionError> {
-        self.inner.rollback().await
+        future::end(self, Method::Rollback).await
     }
 
     /// The connection, in this session's transaction. Waits for a checkout and a BEGIN, if there is no
@@ -81,19 +89,73 @@ impl<DB: Driver> Session<DB> {
     ///
     /// The driver's, of BEGIN, or that there is no connection.
     pub async fn connection(&mut self) -> Result<&mut Connection<DB>, Error> {
-        self.inner.ready().await
+        future::ready(self).await.map_err(session_refused)?;
+        Ok(&mut self.connection)
     }
 
-    /// Whether a transaction is open, or was when the connection was lost.
-    pub fn in_transaction(&mut self) -> bool {
-        self.inner.connection().in_transaction()
+    /// Whether a transaction was begun by a statement, and not ended.
+    pub fn in_transaction(&self) -> bool {
+        self.stack.in_transaction()
+    }
+}
+
+impl<DB: Driver> Transactional for Session<DB> {
+    type Error = Error;
+
+    #[inline]
+    fn stack(&mut self) -> &mut Stack {
+        &mut self.stack
+    }
+
+    fn listeners(&self) -> &Arc<Listeners<Participant<Self>>> {
+        &self.listeners
+    }
+
+    #[inline]
+    fn levels(&mut self) -> u32 {
+        u32::try_from(self.connection.levels()).unwrap_or(u32::MAX)
+    }
+
+    fn standing(&mut self, levels: u32) -> Standing {
+        self.connection.standing(levels)
+    }
+
+    fn is_connected(&mut self) -> bool {
+        !self.connection.invalidated()
+    }
+
+    fn timeout(&self) -> Duration {
+        self.connection.timeout()
+    }
+
+    async fn checkout(&mut self, timeout: Duration) -> Result<(), Error> {
+        self.connection.checkout_for_session(timeout).await
+    }
+
+    async fn send(&mut self, control: Control) -> Result<(), Error> {
+        self.connection.send_control(control).await
+    }
+
+    /// No session asks for it yet.
+    async fn transaction_id(&mut self) -> Result<TransactionId, Error> {
+        Ok(TransactionId::Unassigned)
+    }
+
+    fn release(&mut self) {
+        self.connection.give_back();
+    }
+
+    fn invalidate(&mut self) {
+        self.connection.invalidate();
+        self.connection.give_back();
     }
 }
 
 impl<DB: Driver> fmt::Debug for Session<DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
-            .field("inner", &self.inner)
+            .field("connection", &self.connection)
+            .field("stack", &self.stack)
             .finish_non_exhaustive()
     }
 }

@@ -9,7 +9,7 @@ use everpool_engine::{
     events::Event,
     twophase::{Phase, Xid},
 };
-use everpool_session::future::{Standing, Transactional};
+use everpool_session::stack::Standing;
 use sqlx::Error;
 
 use crate::{
@@ -159,7 +159,7 @@ impl<'c, DB: Driver> TwoPhase<'c, DB> {
     }
 
     fn is_aborted(&mut self) -> bool {
-        self.phase == Phase::Begun && self.connection.standing() == Standing::Aborted
+        self.phase == Phase::Begun && self.connection.standing(1) == Standing::Aborted
     }
 
     fn ended(&mut self, outcome: Result<(), Error>) -> Result<(), Error> {

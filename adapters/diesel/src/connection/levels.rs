@@ -11,10 +11,14 @@ use diesel::{
     result::Error,
 };
 use everpool_core::ResetOnReturn;
-use everpool_session::blocking::{Standing, Transactional};
 
 use super::Connection;
-use crate::{driver::Driver, error::rolled_back, status, transaction::Transaction};
+use crate::{
+    driver::{Driver, TransactionStatus},
+    error::rolled_back,
+    status,
+    transaction::Transaction,
+};
 
 impl<C: Driver> Connection<C> {
     /// Sends BEGIN. The transaction is rolled back if it is dropped before it is committed. Blocks.
@@ -65,15 +69,31 @@ impl<C: Driver> Connection<C> {
     /// If a statement had failed and the server would answer COMMIT by a rollback and no error, it is
     /// rolled back here, and that is the error.
     pub fn commit(&mut self) -> QueryResult<()> {
-        match self.standing() {
-            Standing::Pending => return Ok(()),
-            Standing::Aborted => return self.rollback().and_then(|()| Err(rolled_back())),
-            Standing::Begun | Standing::Lost { .. } => {}
+        if self.depth() == 0 {
+            return Ok(());
         }
-        if self.is_connected() {
+        if self.is_aborted() {
+            return self.rollback().and_then(|()| Err(rolled_back()));
+        }
+        self.send_commit()
+    }
+
+    pub(crate) fn send_commit(&mut self) -> QueryResult<()> {
+        if !self.invalidated() {
             status::set_depth(self, 1);
         }
         AnsiTransactionManager::commit_transaction(self)
+    }
+
+    /// Whether a transaction is open that takes nothing but a rollback. Does not block.
+    pub(crate) fn is_aborted(&mut self) -> bool {
+        let status = self.transaction_status();
+        self.depth() > 0 && status == Some(TransactionStatus::Failed)
+    }
+
+    /// What the driver knows of the transaction; `None` if there is no connection.
+    pub(crate) fn transaction_status(&mut self) -> Option<TransactionStatus> {
+        self.inner.current().map(C::transaction_status)
     }
 
     /// Rolls the outermost transaction back and with it all savepoints; without a transaction,

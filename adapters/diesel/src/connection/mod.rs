@@ -5,9 +5,9 @@ mod levels;
 mod multi;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod session;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-mod transactional;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},

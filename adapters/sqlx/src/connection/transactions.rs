@@ -6,7 +6,6 @@ use std::{
 };
 
 use everpool_engine::{Backend, events::Event};
-use everpool_session::future::{Standing, Transactional};
 use sqlx::Error;
 
 use super::Connection;
@@ -132,13 +131,16 @@ impl<DB: Driver> Connection<DB> {
         if level == 1 {
             self.look_for_failures().await?;
         }
-        match self.standing() {
-            Standing::Aborted if level == 1 => {
-                self.rollback_level(1).await?;
-                Err(rolled_back())
-            }
-            _ => self.commit_innermost().await,
+        if level == 1 && self.is_aborted() {
+            self.rollback_level(1).await?;
+            return Err(rolled_back());
         }
+        self.commit_innermost().await
+    }
+
+    /// Whether a transaction is open that takes nothing but a rollback.
+    fn is_aborted(&mut self) -> bool {
+        self.wire().is_some_and(|wire| wire.flags().is_aborted())
     }
 
     /// What was done past this connection may have failed, and PostgreSQL would answer COMMIT by a

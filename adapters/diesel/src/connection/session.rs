@@ -1,0 +1,83 @@
+//! What a session needs.
+
+use std::time::Duration;
+
+use diesel::{
+    QueryResult,
+    connection::{AnsiTransactionManager, TransactionManager},
+};
+use everpool_engine::Backend;
+use everpool_session::stack::{Control, Standing};
+
+use super::Connection;
+use crate::{
+    driver::{Driver, TransactionStatus},
+    error::not_sent,
+    status,
+};
+
+impl<C: Driver> Connection<C> {
+    /// How a transaction stands that has so many levels to its session.
+    pub(crate) fn standing(&mut self, levels: u32) -> Standing {
+        let depth = self.depth();
+        let lost = Standing::Lost {
+            savepoint: depth > 1,
+        };
+        self.transaction_status()
+            .map_or(lost, |status| match status {
+                TransactionStatus::Failed => Standing::Aborted,
+                TransactionStatus::Idle if self.shows_ends() => Standing::Ended,
+                _ if depth < levels => Standing::Ended,
+                _ => Standing::Sound,
+            })
+    }
+
+    /// Whether no transaction, to the driver, is none that was begun here. In AUTOCOMMIT none is sent, and on
+    /// MySQL a statement that commits by the way leaves a COMMIT that does nothing.
+    fn shows_ends(&self) -> bool {
+        !self.omits_begin && C::BACKEND != Backend::Mysql
+    }
+
+    /// What a session sends. Savepoints have Diesel's names.
+    pub(crate) fn send_control(&mut self, control: Control) -> QueryResult<()> {
+        match control {
+            Control::Begin => self.send_begin(),
+            Control::Savepoint(number) => {
+                status::set_depth(self, number);
+                AnsiTransactionManager::begin_transaction(self)
+            }
+            Control::Release(number) => {
+                status::set_depth(self, number + 1);
+                AnsiTransactionManager::commit_transaction(self)
+            }
+            Control::RollbackTo(number) => {
+                status::set_depth(self, number + 1);
+                AnsiTransactionManager::rollback_transaction(self)
+            }
+            Control::Commit => self.send_commit(),
+            Control::Rollback => self.rollback(),
+        }
+    }
+
+    pub(crate) fn checkout_for_session(&mut self, timeout: Duration) -> QueryResult<()> {
+        self.checkout(timeout)
+            .map_err(|error| not_sent(error.into()))
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.inner.pool().timeout()
+    }
+
+    /// Back to the pool, with the transaction that may be open.
+    pub(crate) fn release(&mut self) {
+        self.end_transaction();
+        self.keep_instrumentation();
+        self.inner.release();
+        self.forget_transaction();
+    }
+
+    pub(crate) fn forget_transaction(&mut self) {
+        status::set_depth(&mut self.spare, 0);
+        self.depth = 0;
+    }
+}

@@ -1,0 +1,130 @@
+//! In which order a level ends, as values: the rows of SQLAlchemy's events.
+
+use super::{Control, Method, SessionTransaction, statements::savepoint};
+
+/// One step of an end, in the words of the whole. Some have nothing to do for a savepoint, or for a level
+/// for which nothing was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    BeforeCommit,
+    Look,
+    Identify,
+    Send,
+    AfterCommit,
+    AfterRollback,
+    Release,
+    Invalidate,
+    End,
+    AfterSoftRollback,
+}
+
+/// How a level ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// → Unknown or Refused, by the answer to COMMIT; → Rollback, by that to RELEASE
+    Commit,
+    /// → GivenUp, if ROLLBACK fails
+    Rollback,
+    /// As a rollback, of which no listener is told.
+    Close,
+    Invalidate,
+    /// The database has rolled it back instead.
+    Refused,
+    /// The answer to COMMIT is missing.
+    Unknown,
+    /// The answer to ROLLBACK was an error.
+    GivenUp,
+}
+
+impl How {
+    const fn of(method: Method) -> Self {
+        match method {
+            Method::Commit => Self::Commit,
+            Method::Close | Method::Reset => Self::Close,
+            Method::Invalidate => Self::Invalidate,
+            _ => Self::Rollback,
+        }
+    }
+
+    /// What is done for one level, in this order.
+    pub(super) const fn phases(self) -> &'static [Phase] {
+        use Phase::*;
+        match self {
+            Self::Commit => &[
+                BeforeCommit,
+                Look,
+                Identify,
+                Send,
+                AfterCommit,
+                Release,
+                End,
+            ],
+            Self::Rollback => &[Send, AfterRollback, Release, End, AfterSoftRollback],
+            Self::Close => &[Send, Release, End],
+            Self::Invalidate | Self::GivenUp => &[Invalidate, End],
+            Self::Refused => &[AfterRollback, Release, End, AfterSoftRollback],
+            Self::Unknown => &[Release, End],
+        }
+    }
+}
+
+/// An end that is under way.
+#[derive(Debug)]
+pub(super) struct Ending {
+    /// What the program called.
+    pub(super) method: Method,
+    pub(super) how: How,
+    /// The depth of the outermost level that ends.
+    pub(super) target: usize,
+    /// The level that ends now.
+    pub(super) transaction: SessionTransaction,
+    /// What is left to be done for it.
+    rest: &'static [Phase],
+}
+
+impl Ending {
+    /// From the innermost level on.
+    pub(super) fn new(method: Method, innermost: SessionTransaction, target: usize) -> Self {
+        let how = How::of(method);
+        Self {
+            method,
+            how,
+            target,
+            transaction: innermost,
+            rest: how.phases(),
+        }
+    }
+
+    /// The next phase. It counts as done.
+    pub(super) fn next(&mut self) -> Option<Phase> {
+        let (phase, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(*phase)
+    }
+
+    /// The end of this level begins.
+    pub(super) fn goes_on_with(&mut self, transaction: SessionTransaction) {
+        self.transaction = transaction;
+        self.rest = self.how.phases();
+    }
+
+    /// It ends in another way than it was to.
+    pub(super) fn turns(&mut self, how: How) {
+        self.how = how;
+        self.rest = how.phases();
+    }
+
+    /// What is sent for the level, if something is: the end of the outermost is that of all inside of it.
+    pub(super) fn control(&self) -> Option<Control> {
+        let depth = self.transaction.depth;
+        let number = savepoint(depth);
+        match (self.how, depth) {
+            _ if depth > self.target => None,
+            (How::Commit, 0) => Some(Control::Commit),
+            (How::Commit, _) => Some(Control::Release(number)),
+            (How::Rollback | How::Close, 0) => Some(Control::Rollback),
+            (How::Rollback | How::Close, _) => Some(Control::RollbackTo(number)),
+            _ => None,
+        }
+    }
+}
