@@ -40,8 +40,6 @@ use crate::{SessionSettings, TransactionId};
 /// The methods of a session that change its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
-    /// `begin_transaction()`
-    Begin,
     /// `begin_nested()`
     BeginNested,
     /// A statement.
@@ -61,7 +59,6 @@ pub enum Method {
 impl Method {
     const fn name(self) -> &'static str {
         match self {
-            Self::Begin => "begin_transaction",
             Self::BeginNested => "begin_nested",
             Self::Execute => "execute",
             Self::Commit => "commit",

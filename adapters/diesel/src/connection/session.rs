@@ -23,17 +23,17 @@ impl<C: Driver> Connection<C> {
         let lost = Standing::Lost {
             savepoint: depth > 1,
         };
-        self.transaction_status()
-            .map_or(lost, |status| match status {
-                TransactionStatus::Failed => Standing::Aborted,
-                TransactionStatus::Idle if self.shows_ends() => Standing::Ended,
-                _ if depth < levels => Standing::Ended,
-                _ => Standing::Sound,
-            })
+        match self.transaction_status() {
+            None | Some(TransactionStatus::Dead) => lost,
+            Some(TransactionStatus::Failed) => Standing::Aborted,
+            Some(TransactionStatus::Idle) if self.shows_ends() => Standing::Ended,
+            Some(_) if depth < levels => Standing::Ended,
+            Some(_) => Standing::Sound,
+        }
     }
 
-    /// Whether no transaction, to the driver, is none that was begun here. In AUTOCOMMIT none is sent, and on
-    /// MySQL a statement that commits by the way leaves a COMMIT that does nothing.
+    /// Whether it was ended past its session, if the driver sees no transaction. In AUTOCOMMIT it never sees
+    /// one, and on MySQL a statement that commits by the way leaves a COMMIT that does nothing.
     fn shows_ends(&self) -> bool {
         !self.omits_begin && C::BACKEND != Backend::Mysql
     }
@@ -55,6 +55,10 @@ impl<C: Driver> Connection<C> {
                 AnsiTransactionManager::rollback_transaction(self)
             }
             Control::Commit => self.send_commit(),
+            Control::Rollback if self.standing(0) == Standing::Ended => {
+                status::set_depth(self, 0);
+                Ok(())
+            }
             Control::Rollback => self.rollback(),
         }
     }
