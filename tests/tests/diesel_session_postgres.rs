@@ -18,7 +18,7 @@ use everpool_diesel::{
     Engine, EngineOptions, Outcome, Session, SessionError, SessionMaker, SessionOptions,
     TransactionId, create_engine,
 };
-use everpool_tests::PostgreSql;
+use everpool_tests::{PostgreSql, Proxy, proxy::Ending};
 
 fn start() -> PostgreSql {
     let server = PostgreSql::start().expect("these tests need PostgreSQL");
@@ -237,7 +237,7 @@ fn what_a_listener_sets_is_set_in_each_transaction_and_gone_after_it() {
     assert_ne!(text(&mut engine.connect().unwrap(), name), "tenant");
 }
 
-/// A table `dying`, whose inserts end their session at COMMIT: before it, or after it has come true.
+/// A table `dying`, whose inserts end their session at COMMIT.
 fn dies_at_commit(server: &PostgreSql) {
     server
         .psql(
@@ -286,6 +286,47 @@ fn what_became_of_a_lost_commit_can_be_asked() {
         .batch_execute("INSERT INTO dying VALUES (1)")
         .unwrap();
     assert_eq!(lost(session.commit()), None, "nobody asked for it");
+}
+
+#[test]
+fn a_commit_whose_answer_is_lost_may_have_come_true() {
+    let server = start();
+    server
+        .psql(
+            "CREATE TABLE slow (i int); \
+             CREATE FUNCTION waits() RETURNS trigger LANGUAGE plpgsql AS \
+             'BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NULL; END'; \
+             CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON slow DEFERRABLE INITIALLY DEFERRED \
+             FOR EACH ROW EXECUTE FUNCTION waits()",
+        )
+        .unwrap();
+    let proxy = Proxy::to(&server.socket()).unwrap();
+    let far = create_engine(server.url_at(proxy.port()), EngineOptions::default()).unwrap();
+    let near = engine(&server);
+    let mut guard = Session::begin(&near).unwrap();
+    guard
+        .batch_execute("SELECT pg_advisory_xact_lock(7)")
+        .unwrap();
+
+    let mut session = tracked(&far);
+    session
+        .batch_execute("INSERT INTO slow VALUES (1)")
+        .unwrap();
+    let id = thread::scope(|scope| {
+        let committing = scope.spawn(|| lost(session.commit()));
+        until("COMMIT waits", || {
+            let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+            server.psql(waits).unwrap().trim() == "1"
+        });
+        proxy.cut_answer_after(0, Ending::Reset);
+        guard.commit().unwrap();
+        committing.join().unwrap().expect("it was asked for")
+    });
+    until("the server has noticed", || {
+        near.outcome(id).unwrap() != Outcome::InProgress
+    });
+    assert_eq!(near.outcome(id).unwrap(), Outcome::Committed);
+    assert_eq!(server.psql("SELECT i FROM slow").unwrap().trim(), "1");
 }
 
 #[test]

@@ -611,10 +611,8 @@ fn callbacks_of_a_rollback_are_called_however_it_comes() {
         |session| session.close().unwrap(),
         |session| session.invalidate().unwrap(),
         |session| {
-            drop(std::mem::replace(
-                session,
-                Session::begin(session.engine()).unwrap(),
-            ))
+            let next = Session::begin(session.engine()).unwrap();
+            *session = next;
         },
     ];
     for end in ends {

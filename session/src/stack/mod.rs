@@ -85,7 +85,7 @@ pub struct Stack {
     levels: Vec<Level>,
     /// How many of them, from the outermost, are there on the database.
     set: usize,
-    /// How many more there will have been.
+    /// The number of the youngest level that there ever was.
     last_id: u64,
     /// There is a connection for it, or there was one that was lost.
     is_checked_out: bool,
