@@ -13,8 +13,9 @@ use std::{
 use everpool_sqlx::{
     CheckoutError, Driver, Engine, EngineConnection as Connection, EngineError, EngineOptions,
     EngineOptionsBuilder, Error, ExecutionOptions, Executor, MySql, PoolClass, Postgres,
-    ResetOnReturn, Sqlite, create_engine, create_pool_from_url, engine_from_config,
-    engine_from_env, isolation::IsolationLevel, query, query_scalar, raw_sql,
+    ResetOnReturn, Sqlite, connect_options, create_engine, create_engine_with,
+    create_pool_from_url, engine_from_config, engine_from_env, isolation::IsolationLevel, query,
+    query_scalar, raw_sql,
 };
 use everpool_tests::{MariaDb, PostgreSql};
 use sqlx::ConnectOptions as _;
@@ -228,6 +229,23 @@ async fn refuses_what_writes<DB: Driver>(engine: &Engine<DB>) {
         create().execute(engine).await.map(drop).unwrap_err();
     }
     create().execute(engine).await.map(drop).unwrap();
+}
+
+/// They would have no effect.
+#[tokio::test]
+async fn connect_args_beside_options_of_sqlxs_are_refused() {
+    let own = connect_options::<Sqlite>("sqlite://").unwrap();
+    let args = EngineOptions::builder()
+        .connect_args([("mode", "ro")])
+        .build()
+        .unwrap();
+    let refused = create_engine_with::<Sqlite>(own, args)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("`mode`") && refused.contains("set it there"),
+        "{refused}"
+    );
 }
 
 #[tokio::test]

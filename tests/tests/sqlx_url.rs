@@ -136,6 +136,10 @@ fn a_mysql_url_leads_sqlx_where_it_leads_the_client_library() {
             "scott@/run/my.sock:3306/db Preferred",
         ),
         (
+            "mysql://scott@my_host%2Fother/db",
+            "scott@my_host%2Fother:3306/db Preferred",
+        ),
+        (
             "mysql://scott@%2Frun%2Fmy.sock/db",
             "scott@/run/my.sock:3306/db Preferred",
         ),

@@ -164,7 +164,7 @@ pub fn create_engine<DB: Driver>(
 ///
 /// # Errors
 ///
-/// Options that cannot be.
+/// Options that cannot be; and `connect_args`, because SQLx's options say it all.
 #[cfg_attr(
     feature = "_sqlite",
     doc = r#"
@@ -184,6 +184,12 @@ pub fn create_engine_with<DB: Driver>(
     connect_options: ConnectOptionsOf<DB>,
     options: EngineOptions,
 ) -> Result<Engine<DB>, EngineError> {
+    if let Some((name, _)) = options.connect_args().iter().next() {
+        let name = name.to_owned();
+        let remedy =
+            "the options of SQLx's that were given stand for them; set it there".to_owned();
+        return Err(EngineError::Argument { name, remedy });
+    }
     let is_memory = DB::is_memory(&connect_options);
     Engine::new(None, connect_options, options, is_memory, Manner::default())
 }

@@ -1,6 +1,7 @@
 //! What a connection does for two-phase transactions, which SQLx knows nothing of.
 
 use everpool_engine::{
+    Backend,
     events::Event,
     twophase::{self, Phase, Xid},
 };
@@ -113,7 +114,7 @@ impl<DB: Driver> Connection<DB> {
 }
 
 /// PostgreSQL tells the name alone; MySQL a format, the lengths of its two parts, and the name.
-fn recovered(backend: everpool_engine::Backend, row: &[String]) -> Option<Xid> {
+fn recovered(backend: Backend, row: &[String]) -> Option<Xid> {
     match row {
         [name] => Xid::new(backend, name).ok(),
         [format, global, branch, name] => Xid::from_recovered(

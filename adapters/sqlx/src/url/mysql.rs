@@ -1,6 +1,7 @@
 //! What SQLx's MySQL driver takes: `mysql://user:password@host:port/database?ssl-mode=…`.
 
 use everpool_engine::Url;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{argument, arguments::Known, encode, only_host};
 use crate::engine::EngineError;
@@ -36,6 +37,9 @@ const KNOWN: Known = Known {
     ],
 };
 
+/// What may stand in a name as it is. SQLx decodes none, so whatever else is in one is not found.
+const HOST: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
+
 /// Of a URL that is resolved. SQLx speaks TCP with `localhost`, where MySQL's own client library takes
 /// its default socket.
 pub(super) fn render(url: &Url) -> Result<String, EngineError> {
@@ -45,7 +49,7 @@ pub(super) fn render(url: &Url) -> Result<String, EngineError> {
     let host = match host {
         "" => "localhost".to_owned(),
         address if address.contains(':') => format!("[{address}]"),
-        name => name.to_owned(),
+        name => utf8_percent_encode(name, HOST).to_string(),
     };
     let port = port.map(|port| format!(":{port}")).unwrap_or_default();
     let database = encode(url.database().unwrap_or_default());
