@@ -752,3 +752,33 @@ fn what_no_driver_can_take_is_refused_before_it_repeats_the_password() {
         assert_eq!(url.parse::<Url>(), Err(UrlError::Undecodable), "{url}");
     }
 }
+
+#[test]
+fn a_resolved_url_says_each_thing_once_and_in_its_place() {
+    let table = [
+        ("postgresql://a:1/db?host=b:2", "postgresql://b:2/db"),
+        ("postgresql://a:1/db?host=b", "postgresql://b:1/db"),
+        ("postgresql:///db?host=a:1&host=b", "postgresql://a:1,b/db"),
+        (
+            "postgresql://x:y@a/?user=u&password=p&dbname=d&sslmode=require",
+            "postgresql://u:p@a/d?sslmode=require",
+        ),
+        (
+            "mysql://a/?user=u&passwd=p&db=d&port=7",
+            "mysql://u:p@a:7/d",
+        ),
+        (
+            "mysql://u@%2Frun%2Fs/d?ssl-mode=REQUIRED",
+            "mysql://u@/d?ssl_mode=REQUIRED&unix_socket=/run/s",
+        ),
+        ("sqlite:///a.db?mode=ro", "sqlite:///a.db?mode=ro"),
+    ];
+    for (text, expected) in table {
+        let url: Url = text.parse().expect(text);
+        let resolved = url.resolved().expect(text);
+        assert_eq!(resolved.render_as_string(false), expected, "{text}");
+        assert_eq!(resolved.resolved(), Ok(resolved.clone()), "{text}");
+    }
+    let url: Url = "postgresql://a/db?port=1,2".parse().expect("libpq decides");
+    assert_eq!(url.resolved(), Err(UrlError::Port));
+}
