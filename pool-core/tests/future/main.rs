@@ -10,4 +10,5 @@ mod ends;
 mod leases;
 mod runtimes;
 mod soak;
+mod stock;
 mod waits;

@@ -104,7 +104,7 @@ impl<DB: Driver> PoolOptions<DB> {
 
     /// For how long [`Pool::acquire`] waits at most: in the queue, for a connect, for a test; 30
     /// seconds. For as long callers also wait for a server that accepts no connection; once that has
-    /// lasted longer, they are told its error at once, until it accepts again.
+    /// lasted twice as long, they are told its error at once, until it accepts again.
     #[must_use]
     pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
         self.acquire_timeout = timeout;
@@ -289,7 +289,8 @@ impl<DB: Driver> PoolOptions<DB> {
         options.recycle = retired(self.max_lifetime);
         options.max_idle_time = retired(self.idle_timeout).map(|rest| rest.max(SHORTEST));
         options.renew_at_rest = true;
-        options.outage_grace = self.acquire_timeout;
+        // Whoever met the beginning of an outage has timed out by then, as with SQLx.
+        options.outage_grace = self.acquire_timeout.saturating_mul(2);
         options.connect_timeout = options.connect_timeout.max(self.acquire_timeout);
         options
     }
