@@ -10,7 +10,8 @@ use crate::{
     state::Next,
 };
 
-pub use connection::{Observer, Operation};
+pub use crate::sight::Observer;
+pub use connection::Operation;
 
 /// A [`Connection`](connection::Connection) whose checkouts block.
 pub type Connection<K> = connection::Connection<K, Pool<K>, Threads>;

@@ -1,24 +1,17 @@
 //! The Connection, but for what waits: that is [`blocking`](crate::blocking) and [`future`](crate::future).
 
-use std::{
-    fmt,
-    ops::Deref,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{fmt, ops::Deref};
 
 #[cfg(feature = "tokio")]
 use everpool_core::BoxFuture;
 use everpool_core::{
     Connector, Detached, Fault, Handle, HookError, Info, Runtime, Threads, blocking::Lease,
-    machine::Generation,
 };
 
 use crate::{
     error::DetachError,
     hold::Hold,
+    sight::{Observer, Sight},
     state::{self, Next, PendingRollback},
 };
 
@@ -43,7 +36,7 @@ pub struct Connection<K: Connector, P, R: Runtime> {
 
 struct Current<K: Connector, R: Runtime> {
     hold: Hold<K, R>,
-    observer: Observer<K, R>,
+    sight: Sight<K, R>,
 }
 
 impl<K, P, R> Connection<K, P, R>
@@ -71,7 +64,7 @@ where
     /// What a checkout gave.
     pub(crate) fn connected(&mut self, lease: Lease<K, R>) {
         self.current = Some(Current {
-            observer: Observer::new(Handle::clone(&self.pool), lease.generation()),
+            sight: Sight::new(lease.generation()),
             hold: Hold::Leased(lease),
         });
     }
@@ -79,10 +72,10 @@ where
     /// The connection for an operation, if there is one.
     #[inline]
     pub(crate) fn start(&mut self) -> Option<InUse<'_, K, R>> {
-        let Current { hold, observer } = self.current.as_mut()?;
-        let busy = &mut self.busy;
+        let Current { hold, sight } = self.current.as_mut()?;
+        let (pool, busy) = (&*self.pool, &mut self.busy);
         *busy = true;
-        Some((hold.connection(), Operation { observer, busy }))
+        Some((hold.connection(), Operation { pool, sight, busy }))
     }
 
     /// The driver's connection, if there is one and nothing is known against it. Does not block.
@@ -137,10 +130,10 @@ where
     /// That there is none to detach.
     pub fn detach(&mut self) -> Result<(), DetachError> {
         self.settle();
-        let Current { hold, observer } = self.current.take().ok_or(DetachError)?;
+        let Current { hold, sight } = self.current.take().ok_or(DetachError)?;
         self.current = Some(Current {
             hold: hold.detached(),
-            observer,
+            sight,
         });
         Ok(())
     }
@@ -187,8 +180,8 @@ where
     /// An error was seen on the connection. On a disconnect it counts as lost from now on, and the pool is
     /// recreated, once per outage.
     pub fn saw(&mut self, fault: Fault) {
-        if let Some(Current { observer, .. }) = &self.current {
-            observer.saw(fault);
+        if let Some(Current { sight, .. }) = &mut self.current {
+            sight.saw(fault, &self.pool);
         }
     }
 
@@ -218,7 +211,7 @@ impl<K: Connector, P, R: Runtime> Connection<K, P, R> {
     pub fn settle_after(&mut self, last: impl FnOnce(&mut K::Connection)) -> bool {
         let abandoned = std::mem::take(&mut self.busy);
         let current = self.current.as_ref();
-        let is_lost = current.is_some_and(|current| abandoned || current.observer.is_lost());
+        let is_lost = current.is_some_and(|current| abandoned || current.sight.is_lost());
         is_lost && self.give_up(last)
     }
 
@@ -256,7 +249,8 @@ pub type InUse<'a, K, R = Threads> = (&'a mut <K as Connector>::Connection, Oper
 /// One statement under way. It must be told the end, or the connection counts as abandoned.
 #[must_use = "an operation that is not finished costs the connection"]
 pub struct Operation<'a, K: Connector, R: Runtime = Threads> {
-    observer: &'a Observer<K, R>,
+    pool: &'a Handle<K, R>,
+    sight: &'a mut Sight<K, R>,
     busy: &'a mut bool,
 }
 
@@ -267,75 +261,19 @@ impl<'a, K: Connector, R: Runtime> Operation<'a, K, R> {
     pub fn finished(self, fault: Option<Fault>) {
         *self.busy = false;
         if let Some(fault) = fault {
-            self.observer.saw(fault);
+            self.sight.saw(fault, self.pool);
         }
     }
 
     /// Something that sees errors after the operation is finished: while rows are fetched.
     #[inline]
-    pub fn observer(&self) -> Observer<K, R> {
-        self.observer.clone()
+    pub fn observer(&mut self) -> Observer<K, R> {
+        self.sight.observer(self.pool)
     }
 }
 
 impl<K: Connector, R: Runtime> fmt::Debug for Operation<'_, K, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Operation").finish_non_exhaustive()
-    }
-}
-
-/// Sees the errors of one connection, also after the statement that they belong to.
-pub struct Observer<K: Connector, R: Runtime = Threads>(Arc<Witness<K, R>>);
-
-struct Witness<K: Connector, R: Runtime> {
-    pool: Handle<K, R>,
-    generation: Generation,
-    /// The connection is lost: an operation saw that, or a cursor that has outlived one.
-    lost: AtomicBool,
-}
-
-impl<K: Connector, R: Runtime> Observer<K, R> {
-    fn new(pool: Handle<K, R>, generation: Generation) -> Self {
-        Self(Arc::new(Witness {
-            pool,
-            generation,
-            lost: AtomicBool::new(false),
-        }))
-    }
-
-    /// What opened the connection.
-    pub fn connector(&self) -> &K {
-        self.0.pool.connector()
-    }
-
-    /// An error was seen. As [`Operation::finished`].
-    #[cold]
-    pub fn saw(&self, fault: Fault) {
-        if fault.is_disconnect() {
-            self.0.lost.store(true, Ordering::Release);
-        }
-        if fault == Fault::Server {
-            self.0.pool.suspect(self.0.generation);
-        }
-    }
-
-    #[inline]
-    fn is_lost(&self) -> bool {
-        self.0.lost.load(Ordering::Acquire)
-    }
-}
-
-impl<K: Connector, R: Runtime> Clone for Observer<K, R> {
-    #[inline]
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<K: Connector, R: Runtime> fmt::Debug for Observer<K, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Observer")
-            .field("generation", &self.0.generation)
-            .finish_non_exhaustive()
     }
 }

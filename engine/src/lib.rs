@@ -28,6 +28,7 @@ pub mod connection;
 #[cfg(feature = "tokio")]
 pub mod future;
 mod hold;
+mod sight;
 mod state;
 
 pub use category::Category;

@@ -148,7 +148,7 @@ where
         Self::Backend: QueryMetadata<T::SqlType>,
     {
         let depth = self.prepare()?;
-        let (connection, operation) = self.inner.operate(depth).map_err(not_sent)?;
+        let (connection, mut operation) = self.inner.operate(depth).map_err(not_sent)?;
         let observer = operation.observer();
         match connection.load(source) {
             Ok(rows) => {
