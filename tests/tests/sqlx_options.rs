@@ -249,17 +249,6 @@ async fn connect_args_beside_options_of_sqlxs_are_refused() {
 }
 
 #[tokio::test]
-async fn sqlite_readers_are_refused_with_the_reason() {
-    let options = EngineOptions::builder().sqlite_readers(2).build().unwrap();
-    let refused = create_engine::<Sqlite>("sqlite:///a.db", options).unwrap_err();
-    let refused = refused.to_string();
-    assert!(
-        refused.starts_with("sqlite_readers makes two pools"),
-        "{refused}"
-    );
-}
-
-#[tokio::test]
 async fn a_server_that_takes_no_writes_is_lost_if_the_options_say_so() {
     let server = PostgreSql::start().expect("this needs PostgreSQL");
     for is_disconnect in [true, false] {

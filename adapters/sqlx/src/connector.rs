@@ -4,7 +4,7 @@ use std::{
 };
 
 use everpool_core::{ConnectFault, Fault, ResetOnReturn, Residue};
-use everpool_engine::Backend;
+use everpool_engine::{Backend, Role, wal};
 use sqlx::{Connection, Error};
 
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
 pub struct Connector<DB: Driver> {
     options: RwLock<ConnectOptionsOf<DB>>,
     backend: Backend,
+    role: Role,
     hooks: Arc<Hooks<DB>>,
 }
 
@@ -76,10 +77,11 @@ impl DriverError {
 }
 
 impl<DB: Driver> Connector<DB> {
-    pub(crate) fn new(options: ConnectOptionsOf<DB>, hooks: Arc<Hooks<DB>>) -> Self {
+    pub(crate) fn new(options: ConnectOptionsOf<DB>, role: Role, hooks: Arc<Hooks<DB>>) -> Self {
         Self {
             backend: DB::backend(&options),
             options: RwLock::new(options),
+            role,
             hooks,
         }
     }
@@ -99,9 +101,17 @@ impl<DB: Driver> Connector<DB> {
     /// Has statements commit themselves, and a COMMIT begin nothing, where a server may be told
     /// otherwise.
     async fn greet(&self, wire: &mut Wire<DB>) -> Result<(), Error> {
-        if self.backend != Backend::Mysql {
-            return Ok(());
+        match self.backend {
+            Backend::Mysql => self.greet_mysql(wire).await,
+            Backend::Sqlite if self.role.needs_wal() => {
+                let answer = DB::texts(wire.own(), wal::STATEMENT).await?.concat();
+                wal::check(&answer.concat()).map_err(|error| Error::Configuration(Box::new(error)))
+            }
+            _ => Ok(()),
         }
+    }
+
+    async fn greet_mysql(&self, wire: &mut Wire<DB>) -> Result<(), Error> {
         DB::run(wire.own(), MYSQL_GREETING.to_owned()).await?;
         if DB::number(wire.own(), "SELECT @@autocommit".to_owned()).await? != 1 {
             wire.flags_mut().distrust();
@@ -172,7 +182,7 @@ impl<DB: Driver> everpool_core::Connector for Connector<DB> {
     async fn connect(&self) -> Result<Wire<DB>, DriverError> {
         let connection = self.hooks.connect(self.options()).await?;
         let mut wire = Wire::new(connection, self.backend);
-        self.greet(&mut wire).await.map_err(DriverError::Query)?;
+        self.greet(&mut wire).await.map_err(DriverError::Connect)?;
         match self.hooks.callbacks().connected(&mut wire).await {
             Ok(()) => Ok(wire),
             Err(error) => {

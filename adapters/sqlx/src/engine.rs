@@ -2,6 +2,7 @@ use std::{
     convert::Infallible,
     fmt,
     future::Future,
+    iter,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -11,7 +12,8 @@ use everpool_core::{
     future::{Lease, Pool},
 };
 use everpool_engine::{
-    Backend, EngineOptions, ExecutionOptions, PoolOptions, Role, Url, UrlError, Watch, echo_pool,
+    Backend, EngineOptions, ExecutionOptions, OptionError, PoolOptions, Pools, Url, UrlError,
+    Watch,
     events::Event,
     isolation::{Characteristics, CharacteristicsError, IsolationLevel},
 };
@@ -25,10 +27,10 @@ use crate::{
     lent::PoolConnection,
     manner::Manner,
     pool::Ending,
+    shared::Shared,
     transaction::Transaction,
     url::connect_options,
     version::BeginStatement,
-    wire::Wire,
 };
 
 /// Why a checkout gave no connection.
@@ -70,12 +72,9 @@ pub enum EngineError {
     /// The pool cannot be as the options say.
     #[error(transparent)]
     Options(#[from] OptionsError),
-    /// The option `sqlite_readers`.
-    #[error(
-        "sqlite_readers makes two pools, and an engine for SQLx has one; leave it out, and set \
-         pool_size to 1 if writers shall wait in line"
-    )]
-    SqliteReaders,
+    /// An option that this database, or what is made here, cannot have.
+    #[error(transparent)]
+    Option(#[from] OptionError),
     /// An execution option, or the isolation level, is none of this database.
     #[error(transparent)]
     Characteristics(#[from] CharacteristicsError),
@@ -99,19 +98,6 @@ pub struct Engine<DB: Driver> {
     options: ExecutionOptions,
     /// What `options` ask of each connection at its checkout.
     asked: Characteristics,
-}
-
-struct Shared<DB: Driver> {
-    backend: Backend,
-    url: Option<Url>,
-    pool: Pool<Connector<DB>>,
-    hooks: Arc<Hooks<DB>>,
-    /// What each connection has from its first moment.
-    characteristics: Characteristics,
-    default_level: OnceLock<IsolationLevel>,
-    /// What is told of a checkout that failed.
-    tells: fn(CheckoutError) -> Error,
-    ending: Ending,
 }
 
 /// An engine for the database at `url`, a text or a [`Url`]. Never connects: the first checkout does.
@@ -155,9 +141,8 @@ pub fn create_engine<DB: Driver>(
     let url: Url = url.try_into().map_err(Into::into)?;
     let url = url.with_connect_args(options.connect_args())?;
     let connect_options = connect_options::<DB>(url.clone())?;
-    let is_memory = url.is_memory();
-    let manner = Manner::default();
-    Engine::new(Some(url), connect_options, options, is_memory, manner)
+    let pools = options.pools(&url)?;
+    Engine::new(Some(url), &connect_options, &pools, Manner::default())
 }
 
 /// An engine whose connections are opened with SQLx's own options. Never connects.
@@ -190,15 +175,19 @@ pub fn create_engine_with<DB: Driver>(
             "the options of SQLx's that were given stand for them; set it there".to_owned();
         return Err(EngineError::Argument { name, remedy });
     }
-    let is_memory = DB::is_memory(&connect_options);
-    Engine::new(None, connect_options, options, is_memory, Manner::default())
+    let options = PoolOptions::from(options).alone()?;
+    let pools = match DB::is_memory(&connect_options) {
+        true => Pools::one(options.with_one_connection()),
+        false => Pools::one(options),
+    };
+    Engine::new(None, &connect_options, &pools, Manner::default())
 }
 
 /// A pool for the database at `url`, without an engine. Never connects.
 ///
 /// # Errors
 ///
-/// Those of [`create_engine`].
+/// Those of [`create_engine`]; and `sqlite_readers` is refused, because it makes two pools.
 #[cfg_attr(
     feature = "_sqlite",
     doc = r#"
@@ -220,54 +209,23 @@ pub fn create_pool_from_url<DB: Driver>(
     options: impl Into<PoolOptions>,
 ) -> Result<Pool<Connector<DB>>, EngineError> {
     let options: PoolOptions = options.into();
-    create_engine(url, options.into()).map(|engine| engine.pool().clone())
+    create_engine(url, options.alone()?).map(|engine| engine.pool().clone())
 }
 
 impl<DB: Driver> Engine<DB> {
     pub(crate) fn new(
         url: Option<Url>,
-        connect_options: ConnectOptionsOf<DB>,
-        options: EngineOptions,
-        is_memory: bool,
+        connect_options: &ConnectOptionsOf<DB>,
+        pools: &Pools,
         manner: Manner<DB>,
     ) -> Result<Self, EngineError> {
-        let options = PoolOptions::from(options)
-            .alone()
-            .map_err(|_| EngineError::SqliteReaders)?;
-        let options = match is_memory {
-            true => options.with_one_connection(),
-            false => options,
-        };
-        let backend = DB::backend(&connect_options);
-        let characteristics = Characteristics::permanent(&options, Role::Any, backend)?;
-        let asked = Characteristics::of(options.execution_options(), backend)?;
-        let read_only = options.read_only_is_disconnect();
-        let Manner { tells, callbacks } = manner;
-        let hooks = Arc::new(Hooks::new(backend, read_only, is_memory, callbacks));
-        let connector = Connector::new(connect_options, Arc::clone(&hooks));
-        let pool = Pool::new(connector, options.pool())?.with_timeout(options.pool_timeout());
-        echo_pool::install(&pool, &options);
-        if let Some(statement) = characteristics.statement(backend) {
-            pool.events().connect_async(move |wire: &mut Wire<DB>, _| {
-                let statement = statement.clone();
-                Box::pin(async move { Ok(DB::run(wire.own(), statement).await?) })
-            });
-        }
-        let shared = Shared {
-            backend,
-            url,
-            pool,
-            hooks,
-            characteristics,
-            default_level: OnceLock::new(),
-            tells,
-            ending: Ending::default(),
-        };
+        let options = &pools.own;
+        let backend = DB::backend(connect_options);
         Ok(Self {
-            shared: Arc::new(shared),
-            watch: Arc::new(Watch::new(&options)),
+            shared: Arc::new(Shared::new(url, connect_options, pools, manner)?),
+            watch: Arc::new(Watch::new(options)),
             options: options.execution_options().clone(),
-            asked,
+            asked: Characteristics::of(options.execution_options(), backend)?,
         })
     }
 
@@ -311,9 +269,14 @@ query("VACUUM").execute(&autocommit).await?;
         })
     }
 
-    /// An engine for what only reads: the database refuses whatever writes on it. It has the pool,
-    /// options and listeners of this one; its connections are told to be read-only at their checkout and
-    /// at their return to write again, which costs a statement each. Does not block.
+    /// An engine for what only reads: the database refuses whatever writes on it. It has the options and
+    /// listeners of this one. Does not block.
+    ///
+    /// With `sqlite_readers` it has a pool of its own, of connections that never write, and sees what is
+    /// committed while the writer is in a transaction; [`status`](Self::status), [`pool`](Self::pool) and
+    /// [`close`](Self::close) are that pool's, and [`dispose`](Self::dispose) spares the writer. Without,
+    /// its connections are this engine's, told at their checkout to be read-only and at their return to
+    /// write again, which costs a statement each.
     #[cfg_attr(
         feature = "_sqlite",
         doc = r#"
@@ -334,7 +297,11 @@ query("CREATE TABLE t (x INTEGER)").execute(&engine).await?;
     #[must_use]
     pub fn read_only(&self) -> Self {
         let mut engine = self.clone();
-        engine.asked.read_only = Some(true);
+        match &self.shared.readers {
+            Some(readers) => engine.shared = Arc::clone(readers),
+            None if self.characteristics().read_only == Some(true) => {}
+            None => engine.asked.read_only = Some(true),
+        }
         engine
     }
 
@@ -367,6 +334,17 @@ query("CREATE TABLE t (x INTEGER)").execute(&engine).await?;
     /// What a connection is given at its checkout, if anything.
     pub(crate) fn checkout_characteristics(&self) -> Option<Characteristics> {
         Some(self.asked).filter(|asked| *asked != Characteristics::default())
+    }
+
+    /// What is sent where nothing else was said than that a transaction begins.
+    pub(crate) fn begin_wording(&self) -> &'static str {
+        self.shared.role.wording("BEGIN")
+    }
+
+    /// The engine's own, and that of its readers.
+    fn pools(&self) -> impl Iterator<Item = &Pool<Connector<DB>>> {
+        let readers = self.shared.readers.as_deref();
+        iter::once(self.pool()).chain(readers.map(|readers| &readers.pool))
     }
 
     pub(crate) fn default_level(&self) -> &OnceLock<IsolationLevel> {
@@ -460,14 +438,14 @@ query("SELECT 1").execute(&mut *raw).await?;
     /// Replaces all connections: idle ones are closed at once, those in use when they come back. The
     /// engine works on. Does not block.
     pub fn dispose(&self) {
-        self.pool().recreate();
+        self.pools().for_each(|pool| pool.recreate());
         self.watch.board.tell(Event::EngineDisposed);
     }
 
     /// As [`dispose`](Self::dispose), but idle connections are let go without a word to the server
     /// (SQLAlchemy's `dispose(close=False)`): they belong to somebody else, such as a parent process.
     pub fn abandon(&self) {
-        self.pool().abandon();
+        self.pools().for_each(|pool| pool.abandon());
         self.watch.board.tell(Event::EngineDisposed);
     }
 

@@ -61,6 +61,7 @@ pub mod pool;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod session;
+mod shared;
 #[cfg(feature = "_sqlite")]
 pub mod sqlite;
 #[cfg(feature = "migrate")]

@@ -19,6 +19,17 @@ pub struct Pools {
     pub readers: Option<EngineOptions>,
 }
 
+impl Pools {
+    /// One, for whatever the program does.
+    pub fn one(own: EngineOptions) -> Self {
+        Self {
+            own,
+            role: Role::Any,
+            readers: None,
+        }
+    }
+}
+
 impl EngineOptions {
     /// The pools of an engine for the database at `url`. Of a database in memory the own one is
     /// [`with_one_connection`](Self::with_one_connection).
@@ -51,15 +62,10 @@ impl EngineOptions {
     }
 
     fn alone(self, url: &Url) -> Pools {
-        let own = match url.is_memory() {
+        Pools::one(match url.is_memory() {
             true => self.with_one_connection(),
             false => self,
-        };
-        Pools {
-            own,
-            role: Role::Any,
-            readers: None,
-        }
+        })
     }
 
     fn of_writer(mut self) -> Self {

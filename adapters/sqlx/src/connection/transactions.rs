@@ -60,6 +60,7 @@ impl<DB: Driver> Connection<DB> {
         self.ready().await?;
         self.check_no_twophase()?;
         let depth = self.levels();
+        let statement = statement.or_else(|| self.begins_otherwise(depth));
         let sql = match &statement {
             Some(statement) => Cow::Owned(begin_text(statement).to_owned()),
             None => begins(depth),
@@ -76,6 +77,12 @@ impl<DB: Driver> Connection<DB> {
         let answer = self.ready().await?.begin(statement).await;
         self.answered(&sql, &answer);
         self.leave(answer, Some(&sql))
+    }
+
+    /// What the engine begins transactions with, if that is not what SQLx does.
+    fn begins_otherwise(&self, depth: usize) -> Option<Begin> {
+        let wording = self.engine.begin_wording();
+        (depth == 0 && wording != "BEGIN").then(|| wording.into_begin())
     }
 
     /// Whether a transaction is open, or was when the connection was lost.

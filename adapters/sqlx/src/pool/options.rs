@@ -1,7 +1,7 @@
 use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
 use everpool_core::{Capacity, Options, PoolClass};
-use everpool_engine::EngineOptions;
+use everpool_engine::{EngineOptions, Pools};
 use futures_core::future::BoxFuture;
 use log::LevelFilter;
 use sqlx::Error;
@@ -267,7 +267,7 @@ impl<DB: Driver> PoolOptions<DB> {
             tells: in_words_of_the_pool,
             callbacks: self.callbacks.clone(),
         };
-        let engine = Engine::new(None, options, said, is_memory, manner).map_err(unfit)?;
+        let engine = Engine::new(None, &options, &Pools::one(said), manner).map_err(unfit)?;
         self.levels.install(engine.pool());
         Ok(Pool::new(engine, Arc::new(self)))
     }

@@ -1,0 +1,96 @@
+use std::sync::{Arc, OnceLock};
+
+use everpool_core::future::Pool;
+use everpool_engine::{
+    Backend, EngineOptions, Pools, Role, Url, echo_pool,
+    isolation::{Characteristics, IsolationLevel},
+};
+use sqlx::Error;
+
+use crate::{
+    connector::Connector,
+    driver::{ConnectOptionsOf, Driver},
+    engine::{CheckoutError, EngineError},
+    hooks::Hooks,
+    manner::Manner,
+    pool::Ending,
+    wire::Wire,
+};
+
+/// What all handles of an engine have in common: its pool, and the pool of its readers.
+pub(crate) struct Shared<DB: Driver> {
+    pub(crate) backend: Backend,
+    pub(crate) url: Option<Url>,
+    pub(crate) pool: Pool<Connector<DB>>,
+    pub(crate) role: Role,
+    pub(crate) hooks: Arc<Hooks<DB>>,
+    /// What each connection has from its first moment.
+    pub(crate) characteristics: Characteristics,
+    pub(crate) default_level: OnceLock<IsolationLevel>,
+    /// What is told of a checkout that failed.
+    pub(crate) tells: fn(CheckoutError) -> Error,
+    pub(crate) ending: Ending,
+    pub(crate) readers: Option<Arc<Self>>,
+}
+
+impl<DB: Driver> Shared<DB> {
+    pub(crate) fn new(
+        url: Option<Url>,
+        connect_options: &ConnectOptionsOf<DB>,
+        pools: &Pools,
+        manner: Manner<DB>,
+    ) -> Result<Self, EngineError> {
+        let Manner { tells, callbacks } = manner;
+        let hooks = Arc::new(Hooks::new(
+            DB::backend(connect_options),
+            pools.own.read_only_is_disconnect(),
+            DB::is_memory(connect_options),
+            callbacks,
+        ));
+        let one = |options, role| {
+            let connect_options = connect_options.clone();
+            Self::one(url.clone(), connect_options, options, role, &hooks, tells)
+        };
+        let readers = pools.readers.as_ref();
+        let readers = readers
+            .map(|options| one(options, Role::Reader))
+            .transpose()?;
+        Ok(Self {
+            readers: readers.map(Arc::new),
+            ..one(&pools.own, pools.role)?
+        })
+    }
+
+    fn one(
+        url: Option<Url>,
+        connect_options: ConnectOptionsOf<DB>,
+        options: &EngineOptions,
+        role: Role,
+        hooks: &Arc<Hooks<DB>>,
+        tells: fn(CheckoutError) -> Error,
+    ) -> Result<Self, EngineError> {
+        let backend = DB::backend(&connect_options);
+        let characteristics = Characteristics::permanent(options, role, backend)?;
+        let connector = Connector::new(connect_options, role, Arc::clone(hooks));
+        let pool = Pool::new(connector, options.pool())?.with_timeout(options.pool_timeout());
+        echo_pool::install(&pool, options);
+        if let Some(statement) = characteristics.statement(backend) {
+            pool.events().connect_async(move |wire: &mut Wire<DB>, _| {
+                let statement = statement.clone();
+                Box::pin(async move { Ok(DB::run(wire.own(), statement).await?) })
+            });
+        }
+        Ok(Self {
+            backend,
+            url,
+            pool,
+            role,
+            hooks: Arc::clone(hooks),
+            characteristics,
+            default_level: OnceLock::new(),
+            tells,
+            ending: Ending::default(),
+            readers: None,
+        })
+    }
+}
