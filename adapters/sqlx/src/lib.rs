@@ -32,6 +32,9 @@ assert_eq!(users, 1);
 "#
 )]
 //!
+//! The package `everpool-sqlx` is for SQLx 0.9, and `everpool-sqlx-0-8` for SQLx 0.8.6; both are this
+//! crate.
+//!
 //! The databases and all other features are SQLx's, under SQLx's names. `macros` and `runtime-tokio` are
 //! always on.
 
@@ -69,7 +72,8 @@ pub mod testing;
 mod transaction;
 mod two_phase;
 mod url;
-#[path = "sqlx_0_9.rs"]
+#[cfg_attr(sqlx_0_8, path = "sqlx_0_8.rs")]
+#[cfg_attr(not(sqlx_0_8), path = "sqlx_0_9.rs")]
 mod version;
 mod wire;
 mod wire_executor;

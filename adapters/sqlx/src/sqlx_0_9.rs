@@ -25,6 +25,11 @@ pub(crate) fn begin_text(begin: &Begin) -> &str {
     begin.as_str()
 }
 
+/// The same text once more. Costs nothing, or a reference more to one that was made.
+pub(crate) fn again<'q>(sql: &Sql<'q>) -> Sql<'q> {
+    sql.clone()
+}
+
 /// The text of a query, and the query, which SQLx takes apart as it reads the text.
 pub(crate) fn peek<'q, DB, E>(mut query: E) -> (Sql<'q>, impl Execute<'q, DB> + 'q)
 where

@@ -8,7 +8,7 @@ use sqlx::{Error, Execute};
 use super::Connection;
 use crate::{
     driver::{Driver, Piece},
-    version::{Described, Prepared, Sql, peek, text},
+    version::{Described, Prepared, Sql, again, peek, text},
 };
 
 /// SQLx shows no parameters, so there are none to be hidden.
@@ -124,13 +124,13 @@ impl<DB: Driver> Connection<DB> {
         let answer = self
             .ready()
             .await?
-            .prepare_with(sql.clone(), parameters)
+            .prepare_with(again(&sql), parameters)
             .await;
         self.leave(answer, Some(text(&sql)))
     }
 
     pub(crate) async fn describe_tracked(&mut self, sql: Sql<'_>) -> Result<Described<DB>, Error> {
-        let answer = self.ready().await?.describe(sql.clone()).await;
+        let answer = self.ready().await?.describe(again(&sql)).await;
         self.leave(answer, Some(text(&sql)))
     }
 }
