@@ -5,7 +5,7 @@ use std::{
 
 use everpool_core::{ConnectFault, Fault, ResetOnReturn, Residue};
 use everpool_engine::{Backend, Role, wal};
-use sqlx::{Connection, Error};
+use sqlx::{Connection, Error, error::DatabaseError};
 
 use crate::{
     classify,
@@ -166,7 +166,7 @@ fn ending(how: ResetOnReturn) -> &'static str {
 /// Only SQLite calls it an error that there is nothing to end.
 fn unless_nothing_is_open(error: Error) -> Result<(), DriverError> {
     let is_that = |error: &Error| {
-        let message = error.as_database_error().map(|error| error.message());
+        let message = error.as_database_error().map(DatabaseError::message);
         message.is_some_and(|message| message.ends_with("no transaction is active"))
     };
     match is_that(&error) {

@@ -34,7 +34,7 @@ pub trait Driver: Database {
     fn fetch_many<'e, 'q: 'e, E>(
         connection: &'e mut Self::Connection,
         query: E,
-    ) -> BoxStream<'e, Result<Either<Self::QueryResult, Self::Row>, Error>>
+    ) -> BoxStream<'e, Result<Piece<Self>, Error>>
     where
         E: Execute<'q, Self> + 'q;
 
