@@ -1,6 +1,6 @@
 //! One application, compiled with SQLx, with its stand-in, and with other `use` lines, is answered the same.
 
-use std::{collections::BTreeSet, error::Error, fs, path::Path};
+use std::{collections::BTreeSet, error::Error};
 
 use everpool_tests::PostgreSql;
 
@@ -42,32 +42,25 @@ async fn an_app_on_postgresql_is_answered_the_same_whatever_sqlx_is() -> Outcome
 
 /// Else it would be another application.
 #[test]
-fn the_app_does_not_say_everpool() -> Outcome {
-    let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("sqlx-app");
-    for file in ["src/lib.rs", "src/app.rs"] {
-        assert!(!fs::read_to_string(app.join(file))?.contains("everpool"));
+fn the_app_does_not_say_everpool() {
+    for source in [THEIRS, include_str!("../sqlx-app/src/app.rs")] {
+        assert!(!source.contains("everpool"));
     }
-    Ok(())
 }
 
 #[test]
-fn only_the_use_lines_differ_where_use_lines_were_changed() -> Outcome {
-    let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("sqlx-app");
-    let lines = |file: &str| -> Result<BTreeSet<String>, std::io::Error> {
-        let text = fs::read_to_string(app.join(file))?;
-        Ok(text
-            .lines()
-            .map(|line| {
-                line.replace("everpool_sqlx", "sqlx")
-                    .replace("../../src/", "")
-            })
-            .collect())
-    };
-    let (theirs, ours) = (lines("src/lib.rs")?, lines("use-lines/src/lib.rs")?);
-    let differ: Vec<_> = theirs
-        .symmetric_difference(&ours)
-        .filter(|line| !line.starts_with("//!"))
-        .collect();
+fn only_the_use_lines_differ_where_use_lines_were_changed() {
+    let ours = include_str!("../sqlx-app/use-lines/src/lib.rs")
+        .replace("everpool_sqlx", "sqlx")
+        .replace("../../src/", "");
+    let (theirs, ours) = (code(THEIRS), code(&ours));
+    let differ: Vec<_> = theirs.symmetric_difference(&ours).collect();
     assert!(differ.is_empty(), "{differ:?}");
-    Ok(())
+}
+
+const THEIRS: &str = include_str!("../sqlx-app/src/lib.rs");
+
+fn code(source: &str) -> BTreeSet<&str> {
+    let lines = source.lines();
+    lines.filter(|line| !line.starts_with("//!")).collect()
 }
