@@ -1,4 +1,4 @@
-//! SQLx's `pool`, name for name and meaning for meaning, over an [`Engine`](crate::Engine).
+//! SQLx's `pool`, name for name and meaning for meaning, over an [`Engine`].
 
 mod close_event;
 mod options;
