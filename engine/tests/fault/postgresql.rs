@@ -197,6 +197,7 @@ fn a_pooler_that_goes_or_lost_its_server_is_a_disconnect() {
         "suspend_timeout",
         "pause failed",
         "database configuration changed",
+        "database removed",
         "connect string changed",
         "close_needed",
         "server idle timeout",

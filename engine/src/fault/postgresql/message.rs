@@ -41,6 +41,7 @@ const POOLER_ENDED: &[&str] = &[
     "close_needed",
     "connect string changed",
     "database configuration changed",
+    "database removed",
     "pause failed",
     "pgbouncer cannot connect to server",
     "pooler is shutting down",
