@@ -20,6 +20,7 @@ pub struct Connector<DB: Driver> {
     options: RwLock<ConnectOptionsOf<DB>>,
     backend: Backend,
     role: Role,
+    keeps_statements: bool,
     hooks: Arc<Hooks<DB>>,
 }
 
@@ -77,11 +78,17 @@ impl DriverError {
 }
 
 impl<DB: Driver> Connector<DB> {
-    pub(crate) fn new(options: ConnectOptionsOf<DB>, role: Role, hooks: Arc<Hooks<DB>>) -> Self {
+    pub(crate) fn new(
+        options: ConnectOptionsOf<DB>,
+        role: Role,
+        keeps_statements: bool,
+        hooks: Arc<Hooks<DB>>,
+    ) -> Self {
         Self {
             backend: DB::backend(&options),
             options: RwLock::new(options),
             role,
+            keeps_statements,
             hooks,
         }
     }
@@ -181,7 +188,7 @@ impl<DB: Driver> everpool_core::Connector for Connector<DB> {
 
     async fn connect(&self) -> Result<Wire<DB>, DriverError> {
         let connection = self.hooks.connect(self.options()).await?;
-        let mut wire = Wire::new(connection, self.backend);
+        let mut wire = Wire::new(connection, self.backend, self.keeps_statements);
         self.greet(&mut wire).await.map_err(DriverError::Connect)?;
         match self.hooks.callbacks().connected(&mut wire).await {
             Ok(()) => Ok(wire),

@@ -22,6 +22,12 @@ pub trait Driver: Database {
     /// Whether the database is in memory, and ends with its last connection.
     fn is_memory(options: &ConnectOptionsOf<Self>) -> bool;
 
+    /// The options, with so many prepared statements kept on each connection, where that can be said.
+    fn with_statement_cache(
+        options: ConnectOptionsOf<Self>,
+        statements: usize,
+    ) -> ConnectOptionsOf<Self>;
+
     /// As [`Executor::execute`](sqlx::Executor::execute).
     fn execute<'e, 'q: 'e, E>(
         connection: &'e mut Self::Connection,
@@ -90,10 +96,11 @@ pub trait Driver: Database {
     ) -> BoxFuture<'e, Result<(), Error>>;
 }
 
-/// Implements [`Driver`] for a database of SQLx's, whose backend an expression tells of its options.
+/// Implements [`Driver`] for a database of SQLx's. Three expressions know its options: which backend they
+/// lead to, whether it is in memory, and how the cache of statements is sized.
 #[macro_export]
 macro_rules! driver {
-    ($database:ty, $number:ty, $backend:expr, $is_memory:expr) => {
+    ($database:ty, $number:ty, $backend:expr, $is_memory:expr, $with_statement_cache:expr) => {
         impl $crate::Driver for $database {
             fn backend(options: &$crate::ConnectOptionsOf<Self>) -> $crate::Backend {
                 let backend: fn(&$crate::ConnectOptionsOf<Self>) -> $crate::Backend = $backend;
@@ -102,6 +109,16 @@ macro_rules! driver {
             fn is_memory(options: &$crate::ConnectOptionsOf<Self>) -> bool {
                 let is_memory: fn(&$crate::ConnectOptionsOf<Self>) -> bool = $is_memory;
                 is_memory(options)
+            }
+            fn with_statement_cache(
+                options: $crate::ConnectOptionsOf<Self>,
+                statements: usize,
+            ) -> $crate::ConnectOptionsOf<Self> {
+                let sized: fn(
+                    $crate::ConnectOptionsOf<Self>,
+                    usize,
+                ) -> $crate::ConnectOptionsOf<Self> = $with_statement_cache;
+                sized(options, statements)
             }
             $crate::driver_methods!();
             $crate::driver_queries!($number);
@@ -236,13 +253,29 @@ where
 }
 
 #[cfg(feature = "postgres")]
-driver!(sqlx::Postgres, i32, |_| Backend::Postgresql, |_| false);
+driver!(
+    sqlx::Postgres,
+    i32,
+    |_| Backend::Postgresql,
+    |_| false,
+    sqlx::postgres::PgConnectOptions::statement_cache_capacity
+);
 #[cfg(feature = "mysql")]
-driver!(sqlx::MySql, i64, |_| Backend::Mysql, |_| false);
+driver!(
+    sqlx::MySql,
+    i64,
+    |_| Backend::Mysql,
+    |_| false,
+    sqlx::mysql::MySqlConnectOptions::statement_cache_capacity
+);
 #[cfg(feature = "_sqlite")]
-driver!(sqlx::Sqlite, i64, |_| Backend::Sqlite, |options| {
-    is_name_of_memory(&options.get_filename().to_string_lossy())
-});
+driver!(
+    sqlx::Sqlite,
+    i64,
+    |_| Backend::Sqlite,
+    |options| is_name_of_memory(&options.get_filename().to_string_lossy()),
+    sqlx::sqlite::SqliteConnectOptions::statement_cache_capacity
+);
 #[cfg(feature = "any")]
 driver!(
     sqlx::Any,
@@ -253,8 +286,22 @@ driver!(
         _ => Backend::Postgresql,
     },
     |options| options.database_url.scheme() == "sqlite"
-        && is_url_of_memory(options.database_url.as_str())
+        && is_url_of_memory(options.database_url.as_str()),
+    sized_by_url
 );
+
+/// SQLite has no such argument: how many it keeps is left to it, unless it is none.
+#[cfg(feature = "any")]
+fn sized_by_url(
+    mut options: sqlx::any::AnyConnectOptions,
+    statements: usize,
+) -> sqlx::any::AnyConnectOptions {
+    if options.database_url.scheme() != "sqlite" {
+        let mut arguments = options.database_url.query_pairs_mut();
+        arguments.append_pair("statement-cache-capacity", &statements.to_string());
+    }
+    options
+}
 
 /// SQLx gives each database in memory a name of its own, by which its connections share it.
 #[cfg(feature = "_sqlite")]

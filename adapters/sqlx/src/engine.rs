@@ -129,6 +129,12 @@ assert_eq!(one, 1);
 ///
 /// `Any` finds its drivers only after `sqlx::any::install_default_drivers()`.
 ///
+/// `query_cache_size` is SQLx's `statement_cache_capacity`, and with 0 PostgreSQL's statements have no
+/// names. A PgBouncer in transaction mode keeps named ones from version 1.21 on. Before that it needs 0;
+/// and because SQLx prepares a statement in one round trip and executes it in the next, which outside of
+/// a transaction may meet another server connection, only statements in a transaction or a session may
+/// have arguments there, and the others go through `raw_sql`.
+///
 /// # Errors
 ///
 /// Those of [`connect_options`]; [`EngineError::Url`] also if the URL cannot have the `connect_args`.

@@ -71,7 +71,13 @@ impl<DB: Driver> Shared<DB> {
     ) -> Result<Self, EngineError> {
         let backend = DB::backend(&connect_options);
         let characteristics = Characteristics::permanent(options, role, backend)?;
-        let connector = Connector::new(connect_options, role, Arc::clone(hooks));
+        let cache_size = options.query_cache_size();
+        let connect_options = match cache_size {
+            Some(size) => DB::with_statement_cache(connect_options, size as usize),
+            None => connect_options,
+        };
+        let keeps_statements = cache_size != Some(0);
+        let connector = Connector::new(connect_options, role, keeps_statements, Arc::clone(hooks));
         let pool = Pool::new(connector, options.pool())?.with_timeout(options.pool_timeout());
         echo_pool::install(&pool, options);
         if let Some(statement) = characteristics.statement(backend) {

@@ -30,13 +30,18 @@ pub(crate) fn again<'q>(sql: &Sql<'q>) -> Sql<'q> {
     sql.clone()
 }
 
-/// The text of a query, and the query, which SQLx takes apart as it reads the text.
-pub(crate) fn peek<'q, DB, E>(mut query: E) -> (Sql<'q>, impl Execute<'q, DB> + 'q)
+/// The text of a query, and the query, which SQLx takes apart as it reads the text. Unless the connection
+/// keeps statements this one is prepared without a name: PostgreSQL would keep a named one for ever.
+pub(crate) fn peek<'q, DB, E>(
+    mut query: E,
+    keeps_statements: bool,
+) -> (Sql<'q>, impl Execute<'q, DB> + 'q)
 where
     DB: Database,
     E: Execute<'q, DB> + 'q,
 {
-    let (statement, persistent) = (query.statement().cloned(), query.persistent());
+    let statement = query.statement().cloned();
+    let persistent = query.persistent() && keeps_statements;
     let arguments = Some(query.take_arguments());
     let sql = query.sql();
     let peeked = Peeked::<DB> {

@@ -48,6 +48,7 @@ assert_eq!(size, 4000);
 pub struct Wire<DB: Driver> {
     connection: DB::Connection,
     flags: Flags,
+    keeps_statements: bool,
     /// What the server was last asked to repeat.
     echo: i32,
     /// What is to be sent before somebody else gets this.
@@ -58,10 +59,15 @@ pub struct Wire<DB: Driver> {
 }
 
 impl<DB: Driver> Wire<DB> {
-    pub(crate) fn new(connection: DB::Connection, backend: Backend) -> Self {
+    pub(crate) fn new(
+        connection: DB::Connection,
+        backend: Backend,
+        keeps_statements: bool,
+    ) -> Self {
         Self {
             connection,
             flags: Flags::new(backend),
+            keeps_statements,
             echo: 0,
             owed: Vec::new(),
             opened: Instant::now(),
@@ -86,6 +92,11 @@ impl<DB: Driver> Wire<DB> {
 
     pub(crate) fn into_inner(self) -> DB::Connection {
         self.connection
+    }
+
+    /// Whether prepared statements stay on it, which is what they have names for.
+    pub(crate) fn keeps_statements(&self) -> bool {
+        self.keeps_statements
     }
 
     pub(crate) fn flags(&self) -> &Flags {

@@ -19,7 +19,7 @@ where
     E: Execute<'q, DB> + 'q,
 {
     Box::pin(async move {
-        let (sql, query) = peek::<DB, E>(query);
+        let (sql, query) = peek::<DB, E>(query, wire.keeps_statements());
         wire.execute(text(&sql), query).await
     })
 }
@@ -33,7 +33,7 @@ where
     E: Execute<'q, DB> + 'q,
 {
     Box::pin(async move {
-        let (sql, query) = peek::<DB, E>(query);
+        let (sql, query) = peek::<DB, E>(query, wire.keeps_statements());
         wire.fetch_all(text(&sql), query).await
     })
 }
@@ -47,7 +47,7 @@ where
     E: Execute<'q, DB> + 'q,
 {
     Box::pin(async move {
-        let (sql, query) = peek::<DB, E>(query);
+        let (sql, query) = peek::<DB, E>(query, wire.keeps_statements());
         wire.fetch_optional(text(&sql), query).await
     })
 }
@@ -60,7 +60,7 @@ where
     DB: Driver,
     E: Execute<'q, DB> + 'q,
 {
-    let (sql, query) = peek::<DB, E>(query);
+    let (sql, query) = peek::<DB, E>(query, wire.keeps_statements());
     Box::pin(wire.fetch_many(text(&sql), query))
 }
 

@@ -17,9 +17,9 @@ const NEVER_SHOWN: &str = "\0";
 /// One statement through a [`Wire`](crate::wire::Wire), whichever way its answer is read.
 macro_rules! pass {
     ($self:ident, $query:ident, $way:ident) => {{
-        let (sql, query) = peek::<DB, E>($query);
+        let keeps_statements = $self.ready().await?.keeps_statements();
+        let (sql, query) = peek::<DB, E>($query, keeps_statements);
         let sql = text(&sql);
-        $self.ready().await?;
         $self.sends(sql);
         let answer = $self.ready().await?.$way(sql, query).await;
         $self.answered(sql, &answer);
@@ -88,12 +88,15 @@ impl<DB: Driver> Connection<DB> {
         E: Execute<'q, DB> + 'q,
     {
         Box::pin(stream! {
-            let (sql, query) = peek::<DB, E>(query);
+            let keeps_statements = match self.ready().await {
+                Ok(wire) => wire.keeps_statements(),
+                Err(error) => {
+                    yield Err(error);
+                    return;
+                }
+            };
+            let (sql, query) = peek::<DB, E>(query, keeps_statements);
             let sql = text(&sql);
-            if let Err(error) = self.ready().await {
-                yield Err(error);
-                return;
-            }
             self.sends(sql);
             let mut failed = None;
             if let Some(wire) = self.wire() {
