@@ -1,7 +1,7 @@
 //! What the contract asks of an adapter. It is for threads: where the adapter is async, a thread waits for a
 //! runtime of its own.
 
-use std::{error::Error, fmt::Debug, time::Duration};
+use std::{error::Error, fmt::Debug, ops::DerefMut, time::Duration};
 
 use everpool_core::{CheckoutError, Status};
 use everpool_engine::EngineOptions;
@@ -34,11 +34,14 @@ pub(crate) trait Statements {
 
 /// What has transactions in the form of closures.
 pub(crate) trait Transactions: Statements {
+    /// What the work in a transaction is given.
+    type Within: Transactions<Error = Self::Error, Within = Self::Within>;
+
     /// Commits the work if it succeeds, and rolls it back if it fails or panics. Inside of a transaction
     /// it is a savepoint.
     fn transaction<T, E: From<Self::Error>>(
         &mut self,
-        work: impl FnOnce(&mut Self) -> Result<T, E>,
+        work: impl FnOnce(&mut Self::Within) -> Result<T, E>,
     ) -> Result<T, E>;
 }
 
@@ -47,14 +50,24 @@ pub(crate) trait Engine: Debug + Sized + Sync {
     /// The adapter's name in a report.
     const ADAPTER: &str;
 
+    /// Whether it sees what the program does with the driver's own connection. One that does not meets a
+    /// disconnect there once more, in its own next statement.
+    const SEES_PAST: bool;
+
+    /// Whether a connection that was abandoned in the middle of a statement may be lent again, once what
+    /// was left of the answer is read.
+    const MENDS: bool;
+
     /// What a checkout that failed has as its source.
     type DriverError: Error + 'static;
     type Connection: Connection;
+    /// Returns the connection when it is dropped.
+    type Lent: DerefMut<Target = Self::Connection> + Debug;
     type Session: Session;
 
     fn create(url: &str, options: EngineOptions) -> Self;
 
-    fn connect(&self) -> Result<Self::Connection, CheckoutError<Self::DriverError>>;
+    fn connect(&self) -> Result<Self::Lent, CheckoutError<Self::DriverError>>;
 
     /// A checkout from the engine's pool, which is given back at once.
     fn checkout_timeout(&self, timeout: Duration) -> Result<(), CheckoutError<Self::DriverError>>;
@@ -66,11 +79,11 @@ pub(crate) trait Engine: Debug + Sized + Sync {
     fn dispose(&self);
 }
 
-pub(crate) trait Connection: Debug + Transactions {
+pub(crate) trait Connection: Debug + Transactions<Within = Self> {
     /// The driver's own connection.
     type Driver: Statements;
 
-    /// As a program does that ends its transactions by `commit()` and `rollback()`.
+    /// As a program does that ends its transactions by `commit()` and `rollback()`, or not at all.
     fn begin(&mut self) -> Result<(), Self::Error>;
 
     fn commit(&mut self) -> Result<(), Self::Error>;

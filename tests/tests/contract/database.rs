@@ -13,6 +13,8 @@ use crate::adapter::{Engine, Statements as _};
 pub(crate) trait Database: Sized {
     /// Diesel's engine for it.
     type Diesel: Engine;
+    /// SQLx's.
+    type Sqlx: Engine;
 
     /// Its name in a report.
     const NAME: &str;
@@ -21,6 +23,9 @@ pub(crate) trait Database: Sized {
     const KEEPS: bool = true;
 
     fn start() -> Self;
+
+    /// Empties `t`, when all who used the database are gone.
+    fn clear(&self);
 
     fn url(&self) -> String;
 
@@ -91,19 +96,28 @@ pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Says of a case that fails on which database it did, and through which adapter.
-pub(crate) fn on<E: Engine, D: Database>(case: fn()) {
+/// Tries a case through an adapter, on a database that may have been used before. Says of one that fails
+/// where it did.
+pub(crate) fn on<E: Engine, D: Database>(database: &mut D, case: fn(&mut D)) {
     eprintln!("{} on {}", E::ADAPTER, D::NAME);
-    case();
+    database.clear();
+    case(database);
 }
 
-/// A case through each adapter on the databases named.
+/// A case through each adapter on the databases named. What takes most of the time is to start a server,
+/// so the adapters have one after the other.
 macro_rules! on_each {
-    ($case:ident: $($database:ty),+) => {$(
+    ($case:ident: $($database:ty),+) => {$({
+        let mut database = <$database as crate::database::Database>::start();
         crate::database::on::<<$database as crate::database::Database>::Diesel, $database>(
+            &mut database,
             $case::<<$database as crate::database::Database>::Diesel, $database>,
         );
-    )+};
+        crate::database::on::<<$database as crate::database::Database>::Sqlx, $database>(
+            &mut database,
+            $case::<<$database as crate::database::Database>::Sqlx, $database>,
+        );
+    })+};
 }
 pub(crate) use on_each;
 

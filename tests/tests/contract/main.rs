@@ -1,5 +1,5 @@
 //! What an engine promises on every database and through every adapter, told once. What only one database
-//! has is tested beside this: `diesel_postgres.rs`, `diesel_mysql.rs`, `diesel_sqlite.rs`.
+//! has is tested beside this: `diesel_postgres.rs`, `diesel_mysql.rs`, `diesel_sqlite.rs`, `sqlx_errors`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall end")]
 
 mod adapter;
@@ -14,3 +14,4 @@ mod pgbouncer;
 mod postgresql;
 mod sessions;
 mod sqlite;
+mod sqlx;

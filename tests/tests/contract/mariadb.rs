@@ -1,11 +1,12 @@
 use diesel::MysqlConnection;
-use everpool_diesel::Engine;
 use everpool_tests::MariaDb;
+use sqlx::MySql;
 
-use crate::database::{Database, Server};
+use crate::database::{Database, Server, until};
 
 impl Database for MariaDb {
-    type Diesel = Engine<MysqlConnection>;
+    type Diesel = everpool_diesel::Engine<MysqlConnection>;
+    type Sqlx = everpool_sqlx::Engine<MySql>;
 
     const NAME: &str = "MariaDB";
 
@@ -15,6 +16,14 @@ impl Database for MariaDb {
             .sql("CREATE TABLE t (i int) ENGINE = InnoDB")
             .unwrap();
         server
+    }
+
+    fn clear(&self) {
+        until("all sessions end", || {
+            let sessions = "SELECT id FROM information_schema.processlist WHERE user = 'everpool'";
+            self.sql(sessions).unwrap().is_empty()
+        });
+        self.sql("TRUNCATE t").unwrap();
     }
 
     fn url(&self) -> String {
@@ -27,7 +36,10 @@ impl Database for MariaDb {
 }
 
 impl Server for MariaDb {
-    const REFUSED: &[&str] = &["Can't connect to server on '127.0.0.1'"];
+    const REFUSED: &[&str] = &[
+        "Can't connect to server on '127.0.0.1'",
+        "Connection refused",
+    ];
     const UNKNOWN_DATABASE: &str = "nowhere";
 
     fn end_sessions(&self) {

@@ -14,8 +14,7 @@ use crate::{
 fn pre_ping_replaces_a_connection_that_died_in_the_pool() {
     on_each_server!(case);
 
-    fn case<E: Engine, D: Server>() {
-        let mut server = D::start();
+    fn case<E: Engine, D: Server>(server: &mut D) {
         let engine = server.engine::<E>(EngineOptions::builder().pool_pre_ping(true));
         fill::<E, D>(&engine, 3);
         server.stop();
@@ -37,8 +36,7 @@ fn pre_ping_replaces_a_connection_that_died_in_the_pool() {
 fn a_server_that_was_killed_is_a_disconnect_and_the_next_statement_meets_the_new_one() {
     on_each_server!(case);
 
-    fn case<E: Engine, D: Server>() {
-        let mut server = D::start();
+    fn case<E: Engine, D: Server>(server: &mut D) {
         let engine = server.default_engine::<E>();
         let mut connection = engine.connect().unwrap();
         assert_eq!(connection.one().unwrap(), 1);
@@ -55,8 +53,7 @@ fn a_server_that_was_killed_is_a_disconnect_and_the_next_statement_meets_the_new
 fn callers_wait_through_a_restart() {
     on_each_server!(case);
 
-    fn case<E: Engine, D: Server>() {
-        let mut server = D::start();
+    fn case<E: Engine, D: Server>(server: &mut D) {
         let engine = server.default_engine::<E>();
         fill::<E, D>(&engine, 2);
         server.stop();
@@ -79,8 +76,7 @@ fn callers_wait_through_a_restart() {
 fn after_the_grace_callers_are_told_the_real_error_and_recovery_is_noticed() {
     on_each_server!(case);
 
-    fn case<E: Engine, D: Server>() {
-        let mut server = D::start();
+    fn case<E: Engine, D: Server>(server: &mut D) {
         let grace = Duration::from_millis(50);
         let engine = server.engine::<E>(EngineOptions::builder().pool_outage_grace(grace));
         server.stop();
@@ -104,8 +100,7 @@ fn after_the_grace_callers_are_told_the_real_error_and_recovery_is_noticed() {
 fn what_trying_again_cannot_mend_is_told_at_once_and_without_the_password() {
     on_each_server!(case);
 
-    fn case<E: Engine, D: Server>() {
-        let server = D::start();
+    fn case<E: Engine, D: Server>(server: &mut D) {
         let url = server.url_to_nowhere("s3cret-Pw");
         let engine = E::create(&url, EngineOptions::default());
 
@@ -121,8 +116,7 @@ fn what_trying_again_cannot_mend_is_told_at_once_and_without_the_password() {
 fn a_frozen_server_costs_callers_their_pool_timeout_and_is_back_when_it_thaws() {
     on_each_server!(case);
 
-    fn case<E: Engine, D: Server>() {
-        let server = D::start();
+    fn case<E: Engine, D: Server>(server: &mut D) {
         let options = EngineOptions::builder().pool_timeout(Duration::from_millis(300));
         let engine = server.engine::<E>(options);
         let mut held = None;

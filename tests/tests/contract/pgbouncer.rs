@@ -16,6 +16,7 @@ pub(crate) type NullPooled = Bounced<false>;
 
 impl<const KEEPS: bool> Database for Bounced<KEEPS> {
     type Diesel = <PostgreSql as Database>::Diesel;
+    type Sqlx = <PostgreSql as Database>::Sqlx;
 
     const NAME: &str = if KEEPS {
         "PostgreSQL behind PgBouncer"
@@ -29,6 +30,10 @@ impl<const KEEPS: bool> Database for Bounced<KEEPS> {
         let server = <PostgreSql as Database>::start();
         let bouncer = PgBouncer::start(&server).expect("these tests need PgBouncer");
         Self { bouncer, server }
+    }
+
+    fn clear(&self) {
+        self.server.psql("TRUNCATE t").unwrap();
     }
 
     fn url(&self) -> String {

@@ -1,11 +1,12 @@
 use diesel::PgConnection;
-use everpool_diesel::Engine;
 use everpool_tests::PostgreSql;
+use sqlx::Postgres;
 
-use crate::database::{Database, Server};
+use crate::database::{Database, Server, until};
 
 impl Database for PostgreSql {
-    type Diesel = Engine<PgConnection>;
+    type Diesel = everpool_diesel::Engine<PgConnection>;
+    type Sqlx = everpool_sqlx::Engine<Postgres>;
 
     const NAME: &str = "PostgreSQL";
 
@@ -13,6 +14,15 @@ impl Database for PostgreSql {
         let server = PostgreSql::start().expect("these tests need PostgreSQL");
         server.psql("CREATE TABLE t (i int)").unwrap();
         server
+    }
+
+    fn clear(&self) {
+        until("all sessions end", || {
+            let others = "SELECT pid FROM pg_stat_activity \
+                          WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+            self.psql(others).unwrap().is_empty()
+        });
+        self.psql("TRUNCATE t").unwrap();
     }
 
     fn url(&self) -> String {

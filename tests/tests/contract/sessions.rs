@@ -11,8 +11,7 @@ const INSERT: &str = "INSERT INTO t VALUES (1)";
 fn a_session_commits_what_it_is_told_to_and_nothing_else() {
     on_each_database!(case);
 
-    fn case<E: Engine, D: Database>() {
-        let database = D::start();
+    fn case<E: Engine, D: Database>(database: &mut D) {
         let engine = database.default_engine::<E>();
         let mut session = engine.session();
         session.execute(INSERT).unwrap();
@@ -29,8 +28,7 @@ fn a_session_commits_what_it_is_told_to_and_nothing_else() {
 fn what_a_session_nests_is_a_savepoint() {
     on_each_database!(case);
 
-    fn case<E: Engine, D: Database>() {
-        let database = D::start();
+    fn case<E: Engine, D: Database>(database: &mut D) {
         let engine = database.default_engine::<E>();
         let mut session = engine.session();
 
@@ -53,8 +51,7 @@ fn what_a_session_nests_is_a_savepoint() {
 fn what_a_session_does_with_the_driver_s_connection_is_in_its_transaction() {
     on_each_database!(case);
 
-    fn case<E: Engine, D: Database>() {
-        let database = D::start();
+    fn case<E: Engine, D: Database>(database: &mut D) {
         let engine = database.default_engine::<E>();
         let mut session = engine.session();
         let raw = session.driver_connection().unwrap();
@@ -69,8 +66,7 @@ fn what_a_session_does_with_the_driver_s_connection_is_in_its_transaction() {
 fn a_session_does_not_notice_a_connection_that_died_in_the_pool() {
     on_each_server!(case);
 
-    fn case<E: Engine, D: Server>() {
-        let server = D::start();
+    fn case<E: Engine, D: Server>(server: &mut D) {
         let engine = server.default_engine::<E>();
         fill::<E, D>(&engine, 3);
         server.end_sessions();
@@ -87,8 +83,7 @@ fn a_session_does_not_notice_a_connection_that_died_in_the_pool() {
 fn a_transaction_inside_of_a_transaction_is_undone_by_itself() {
     on_each_database!(case);
 
-    fn case<E: Engine, D: Database>() {
-        let database = D::start();
+    fn case<E: Engine, D: Database>(database: &mut D) {
         let mut connection = database.default_engine::<E>().connect().unwrap();
         connection
             .transaction(|c| {

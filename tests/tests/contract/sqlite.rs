@@ -1,5 +1,4 @@
 use diesel::{Connection as _, SqliteConnection};
-use everpool_diesel::Engine;
 use tempfile::TempDir;
 
 use crate::{adapter::Statements, database::Database};
@@ -20,7 +19,8 @@ impl Sqlite {
 }
 
 impl Database for Sqlite {
-    type Diesel = Engine<SqliteConnection>;
+    type Diesel = everpool_diesel::Engine<SqliteConnection>;
+    type Sqlx = everpool_sqlx::Engine<sqlx::Sqlite>;
 
     const NAME: &str = "SQLite";
 
@@ -29,6 +29,11 @@ impl Database for Sqlite {
         let database = Self { directory };
         database.open().execute("CREATE TABLE t (i int)").unwrap();
         database
+    }
+
+    fn clear(&self) {
+        let clear = "PRAGMA busy_timeout = 20000; DELETE FROM t";
+        self.open().execute(clear).unwrap();
     }
 
     fn url(&self) -> String {

@@ -19,7 +19,8 @@ use crate::{
 
 macro_rules! on_each {
     ($case:ident: $($database:ty),+) => {$(
-        on::<<$database as Database>::Diesel, $database>($case::<_, $database>);
+        let mut database = <$database as Database>::start();
+        on::<<$database as Database>::Diesel, $database>(&mut database, $case::<_, $database>);
     )+};
 }
 
@@ -27,8 +28,7 @@ macro_rules! on_each {
 fn the_program_s_instrumentation_sees_the_program_and_goes_with_it() {
     on_each!(case: PostgreSql, MariaDb, QueuePooled, NullPooled, Sqlite);
 
-    fn case<C: Driver, D: Database<Diesel = Engine<C>>>() {
-        let database = D::start();
+    fn case<C: Driver, D: Database<Diesel = Engine<C>>>(database: &mut D) {
         let engine: D::Diesel = database.narrow_engine();
         let seen = Arc::new(AtomicUsize::new(0));
         let mut connection = engine.connect().unwrap();
@@ -55,8 +55,7 @@ fn a_test_transaction_stays_open_in_the_pool() {
     // Not in a NullPool, which keeps nothing.
     on_each!(case: PostgreSql, MariaDb, QueuePooled, Sqlite);
 
-    fn case<C: Driver, D: Database<Diesel = Engine<C>>>() {
-        let database = D::start();
+    fn case<C: Driver, D: Database<Diesel = Engine<C>>>(database: &mut D) {
         let engine: D::Diesel = database.narrow_engine();
         engine.connect().unwrap().begin_test_transaction().unwrap();
 
@@ -89,8 +88,7 @@ fn the_size_of_the_statement_cache_is_the_program_s_on_each_connection_and_not_t
         kept.load(Ordering::Relaxed) == 1
     }
 
-    fn case<C: Driver, D: Database<Diesel = Engine<C>>>() {
-        let database = D::start();
+    fn case<C: Driver, D: Database<Diesel = Engine<C>>>(database: &mut D) {
         let engine: D::Diesel = database.narrow_engine();
         let mut connection = engine.connect().unwrap();
         connection.set_prepared_statement_cache_size(CacheSize::Disabled);

@@ -60,6 +60,8 @@ impl<C: Driver> Statements for everpool_diesel::Session<C> {
 }
 
 impl<C: Driver> Transactions for everpool_diesel::Connection<C> {
+    type Within = Self;
+
     fn transaction<T, E: From<Error>>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, E>,
@@ -69,6 +71,8 @@ impl<C: Driver> Transactions for everpool_diesel::Connection<C> {
 }
 
 impl<C: Driver> Transactions for everpool_diesel::Session<C> {
+    type Within = Self;
+
     fn transaction<T, E: From<Error>>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, E>,
@@ -79,17 +83,20 @@ impl<C: Driver> Transactions for everpool_diesel::Session<C> {
 
 impl<C: Driver> Engine for everpool_diesel::Engine<C> {
     const ADAPTER: &str = "Diesel";
+    const SEES_PAST: bool = true;
+    const MENDS: bool = false;
 
     type DriverError = DriverError;
     type Connection = everpool_diesel::Connection<C>;
+    type Lent = Box<Self::Connection>;
     type Session = everpool_diesel::Session<C>;
 
     fn create(url: &str, options: EngineOptions) -> Self {
         create_engine(url, options).unwrap()
     }
 
-    fn connect(&self) -> Result<Self::Connection, CheckoutError> {
-        self.connect()
+    fn connect(&self) -> Result<Self::Lent, CheckoutError> {
+        self.connect().map(Box::new)
     }
 
     fn checkout_timeout(&self, timeout: Duration) -> Result<(), CheckoutError> {
@@ -165,7 +172,7 @@ impl<C: Driver> Session for everpool_diesel::Session<C> {
     }
 
     fn in_transaction(&mut self) -> bool {
-        self.in_transaction()
+        everpool_diesel::Session::in_transaction(self)
     }
 
     fn driver_connection(&mut self) -> QueryResult<&mut C> {
