@@ -4,24 +4,31 @@
 //! It never says that nothing is open where something is. Where a text is not understood it says
 //! "maybe", and that costs a ROLLBACK.
 
+mod effect;
 mod mysql;
+mod postgresql;
+mod sqlite;
+mod text;
 
 use crate::Backend;
-use mysql::Effect;
+use effect::Effect;
 
-/// Reads what is sent on one connection to MySQL or MariaDB.
+/// Reads what is sent on one connection.
 ///
-/// It is told of every text before it is sent, and of its answer. The connection must be in autocommit
-/// mode; where it is not, [`distrust`](Self::distrust) says so.
+/// It is told of every text before it is sent, and of its answer. A connection to MySQL or MariaDB must
+/// be in autocommit mode; where it is not, [`distrust`](Self::distrust) says so.
 ///
-/// Only an end with `AND NO CHAIN` ends a transaction for sure, because after `SET completion_type` a
-/// plain `COMMIT` begins the next.
+/// On MySQL and MariaDB a plain `COMMIT` begins the next transaction after `SET completion_type`. A
+/// reader by [`default`](Self::default) knows nothing of that setting, so only an end with `AND NO CHAIN`
+/// is one to it. To one that is [`new`](Self::new) the setting is as the server has it at first,
+/// `NO_CHAIN`, until a text could have changed it. That a stored function or a trigger did, no text
+/// tells.
 ///
 /// What a ROLLBACK does not undo (user variables, `SET`, temporary
 /// tables, `LOCK TABLES`, `GET_LOCK`) stays on the connection, as it does in SQLAlchemy.
 ///
 /// ```
-/// use everpool_engine::reader::Reader;
+/// use everpool_engine::{Backend, reader::Reader};
 ///
 /// let mut reader = Reader::default();
 /// reader.sent("SELECT 1");
@@ -34,83 +41,148 @@ use mysql::Effect;
 /// reader.succeeded();
 /// assert!(!reader.may_be_open());
 ///
+/// let mut reader = Reader::new(Backend::Postgresql);
 /// reader.sent("CALL whoever_knows_what()");
-/// assert!(reader.may_be_open());
+/// assert!(!reader.may_be_open());
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Reader {
+    backend: Backend,
     state: State,
+    /// What the text does that was sent last, until it is answered.
+    sent: Effect,
     /// Something was sent after which any statement may open a transaction.
     distrusts: bool,
+    /// A plain end may begin the next transaction.
+    chains: bool,
 }
 
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Nothing is open. → MaybeOpen, Ending
-    #[default]
+    /// Nothing is open. → MaybeOpen
     Closed,
-    /// A COMMIT or ROLLBACK was sent. → Closed if it succeeds, else MaybeOpen
-    Ending,
-    /// → Ending; → Undone by a deadlock
+    /// → Closed by an end that succeeds; → Undone by a failure
     MaybeOpen,
-    /// The server has rolled back what the program takes for open. → MaybeOpen, Ending
+    /// The program takes for open what the server will only roll back, or has. → Closed by an end that
+    /// succeeds; → MaybeOpen by a return to a savepoint, or a begin
     Undone,
 }
 
 /// Error 1213: the whole transaction is rolled back, and what follows is committed by itself.
 const DEADLOCK: &str = "Deadlock found when trying to get lock";
 
+impl Default for Reader {
+    /// One of a connection to MySQL or MariaDB, of whose settings nothing is known.
+    fn default() -> Self {
+        Self {
+            chains: true,
+            ..Self::new(Backend::Mysql)
+        }
+    }
+}
+
 impl Reader {
-    /// Reads what is sent to this database.
-    pub fn new(_backend: Backend) -> Self {
-        Self::default()
+    /// Reads what is sent to this database. On MySQL and MariaDB the connection must have
+    /// `autocommit = 1` and `completion_type = NO_CHAIN`.
+    pub fn new(backend: Backend) -> Self {
+        Self {
+            backend,
+            state: State::Closed,
+            sent: Effect::Keeps,
+            distrusts: false,
+            chains: false,
+        }
     }
 
     /// A text is about to be sent, of one statement or several.
+    #[inline]
     pub fn sent(&mut self, sql: &str) {
-        let effect = mysql::effect(sql);
+        let effect = self.effect(sql);
+        self.sent = effect;
         self.distrusts |= effect == Effect::Obscures;
         self.state = match (effect, self.state) {
-            (Effect::Ends, _) => State::Ending,
-            (Effect::Keeps, State::Closed) if !self.distrusts => State::Closed,
-            (Effect::Keeps, State::Undone) => State::Undone,
+            (Effect::Keeps | Effect::Returns, State::Closed) if !self.distrusts => State::Closed,
+            (Effect::Ends, state) => state,
+            (_, State::Undone) if self.stays_undone(effect) => State::Undone,
             _ => State::MaybeOpen,
         };
     }
 
-    /// What was sent last succeeded.
-    pub fn succeeded(&mut self) {
-        if self.state == State::Ending {
-            self.state = State::Closed;
+    fn effect(&self, sql: &str) -> Effect {
+        let effect = match self.backend {
+            Backend::Postgresql => postgresql::effect(sql),
+            Backend::Mysql => mysql::effect(sql),
+            Backend::Sqlite => sqlite::effect(sql),
+        };
+        match effect {
+            Effect::EndsUnlessChained if self.chains || self.distrusts => Effect::Opens,
+            Effect::EndsUnlessChained => Effect::Ends,
+            effect => effect,
         }
     }
 
-    /// What was sent last failed, with this message.
-    pub fn failed(&mut self, message: &str) {
-        let is_undone = message.starts_with(DEADLOCK);
-        self.state = match self.state {
-            State::MaybeOpen if is_undone => State::Undone,
-            State::Ending => State::MaybeOpen,
-            state => state,
+    /// PostgreSQL refuses all but the end of a failed transaction; after a deadlock, MySQL takes anything.
+    fn stays_undone(&self, effect: Effect) -> bool {
+        effect == Effect::Keeps || self.backend == Backend::Postgresql
+    }
+
+    /// What was sent last succeeded.
+    #[inline]
+    pub fn succeeded(&mut self) {
+        let sent = std::mem::replace(&mut self.sent, Effect::Keeps);
+        self.state = match (sent, self.state) {
+            (Effect::Ends, _) => State::Closed,
+            (Effect::Begins | Effect::Returns, State::Undone) => State::MaybeOpen,
+            (_, state) => state,
         };
     }
 
-    /// Whether the server has rolled back a transaction that the program has not ended yet: after a
-    /// deadlock. A COMMIT would succeed, and commit nothing.
+    /// The database answered what was sent last by an error with this message.
+    pub fn failed(&mut self, message: &str) {
+        self.given_up();
+        let is_undone = match self.backend {
+            Backend::Postgresql => true,
+            Backend::Mysql => message.starts_with(DEADLOCK),
+            Backend::Sqlite => false,
+        };
+        if is_undone && self.state == State::MaybeOpen {
+            self.state = State::Undone;
+        }
+    }
+
+    /// What was sent last was not answered by the database, or not sent after all.
+    pub fn given_up(&mut self) {
+        self.sent = Effect::Keeps;
+    }
+
+    /// Whether the server will only roll back what the program has not ended yet, or has already: on
+    /// PostgreSQL after a statement failed, elsewhere after a deadlock. A COMMIT would succeed, and
+    /// commit nothing.
     pub fn is_undone(&self) -> bool {
         self.state == State::Undone
     }
 
     /// Whether a transaction may be open. If not, none is.
+    #[inline]
     pub fn may_be_open(&self) -> bool {
         self.state != State::Closed
+    }
+
+    /// Something was done that was not read, and left the meaning of words as it was.
+    pub fn missed(&mut self) {
+        self.state = State::MaybeOpen;
     }
 
     /// Something was done that was not read, or the connection is not in the mode that the words are
     /// read in. From now on it says "maybe" after every statement.
     pub fn distrust(&mut self) {
         self.distrusts = true;
-        self.state = State::MaybeOpen;
+        self.missed();
+    }
+
+    /// The connection is in the mode that the words are read in, for the server was asked.
+    pub fn trust(&mut self) {
+        self.distrusts = false;
     }
 }
 
@@ -155,11 +227,6 @@ mod tests {
     #[test]
     fn a_failed_begin_may_have_begun() {
         assert!(after(&[("BEGIN", false)]).may_be_open());
-    }
-
-    #[test]
-    fn an_end_that_may_chain_is_none() {
-        assert!(after(&[("BEGIN", true), ("COMMIT", true)]).may_be_open());
     }
 
     #[test]
@@ -221,5 +288,110 @@ mod tests {
         assert!(!reader.may_be_open());
         reader.sent("SELECT 1");
         assert!(reader.may_be_open());
+    }
+
+    const DEADLOCKED: &str = "deadlock detected";
+
+    fn on(backend: Backend, story: &[(&str, bool)]) -> Reader {
+        let mut reader = Reader::new(backend);
+        for (sql, succeeds) in story {
+            reader.sent(sql);
+            match succeeds {
+                true => reader.succeeded(),
+                false => reader.failed(DEADLOCKED),
+            }
+        }
+        reader
+    }
+
+    #[test]
+    fn a_plain_end_is_one_until_a_text_may_have_changed_what_it_does() {
+        let of_mysql = |story: &[(&str, bool)]| on(Backend::Mysql, story);
+        assert!(after(&[("BEGIN", true), ("COMMIT", true)]).may_be_open());
+        assert!(!of_mysql(&[("BEGIN", true), ("COMMIT", true)]).may_be_open());
+        for doubt in ["SET completion_type = 1", "CALL p()"] {
+            let story = [(doubt, true), ("BEGIN", true), ("COMMIT", true)];
+            assert!(of_mysql(&story).may_be_open(), "{doubt}");
+        }
+    }
+
+    #[test]
+    fn on_postgresql_a_failure_undoes_what_is_open_until_its_end() {
+        let of_postgresql = |story: &[(&str, bool)]| on(Backend::Postgresql, story);
+        assert!(!of_postgresql(&[("SELEC", false)]).may_be_open());
+        let mut story = vec![("BEGIN", true), ("SELEC", false)];
+        assert!(of_postgresql(&story).is_undone());
+        // Some are understood by the server and change nothing.
+        story.extend([
+            ("", true),
+            ("/* ; rollback to a */", true),
+            ("BEGIN", false),
+        ]);
+        assert!(of_postgresql(&story).is_undone());
+        story.push(("COMMIT", true));
+        assert!(!of_postgresql(&story).may_be_open());
+    }
+
+    #[test]
+    fn on_postgresql_a_return_to_a_savepoint_heals_and_a_release_does_not() {
+        for (last, succeeds, is_undone) in [
+            ("ROLLBACK TO a", true, false),
+            ("ROLLBACK TO b", false, true),
+            ("RELEASE a", false, true),
+            ("ROLLBACK AND CHAIN", true, false),
+        ] {
+            let mut story = vec![("BEGIN", true), ("SAVEPOINT a", true), ("SELEC", false)];
+            story.push((last, succeeds));
+            let reader = on(Backend::Postgresql, &story);
+            assert_eq!(reader.is_undone(), is_undone, "{last}");
+            assert!(reader.may_be_open(), "{last}");
+        }
+    }
+
+    #[test]
+    fn an_end_that_was_given_up_is_none_whatever_succeeds_next() {
+        for backend in [Backend::Postgresql, Backend::Mysql, Backend::Sqlite] {
+            let mut reader = on(backend, &[("BEGIN", true)]);
+            reader.sent("COMMIT");
+            reader.given_up();
+            reader.succeeded();
+            assert!(reader.may_be_open(), "{backend:?}");
+        }
+    }
+
+    #[test]
+    fn on_sqlite_a_savepoint_that_began_the_transaction_may_have_ended_it() {
+        let of_sqlite = |story: &[(&str, bool)]| on(Backend::Sqlite, story);
+        assert!(of_sqlite(&[("SAVEPOINT a", true)]).may_be_open());
+        let mut story = vec![("SAVEPOINT a", true), ("RELEASE a", true)];
+        assert!(of_sqlite(&story).may_be_open());
+        story.push(("ROLLBACK", true));
+        assert!(!of_sqlite(&story).may_be_open());
+    }
+
+    #[test]
+    fn who_was_asked_is_trusted_again() {
+        let mut reader = on(
+            Backend::Mysql,
+            &[("CALL p()", true), ("ROLLBACK AND NO CHAIN", true)],
+        );
+        reader.trust();
+        reader.sent("SELECT 1");
+        assert!(!reader.may_be_open());
+        reader.sent("BEGIN");
+        reader.succeeded();
+        reader.trust();
+        assert!(reader.may_be_open());
+    }
+
+    #[test]
+    fn what_was_missed_is_over_with_the_next_end() {
+        let mut reader = Reader::new(Backend::Postgresql);
+        reader.missed();
+        assert!(reader.may_be_open());
+        reader.sent("ROLLBACK");
+        reader.succeeded();
+        reader.sent("SELECT 1");
+        assert!(!reader.may_be_open());
     }
 }

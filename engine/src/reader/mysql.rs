@@ -1,21 +1,18 @@
 //! What a text does to the transaction on a connection to MySQL or MariaDB, by its words.
 //!
-//! The first word of a statement decides. Statements end at semicolons; those in quotations and
-//! comments are not told from the others, so a text is cut into more pieces than it has statements,
-//! and never into fewer. A piece that begins with no word that is known obscures.
+//! The first word of a statement decides. One that begins with no word that is known obscures.
 
-/// What a text does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effect {
-    /// What is open stays open or ends, and nothing is begun.
-    Keeps,
-    /// A transaction may be open after it.
-    Opens,
-    /// If it succeeds, nothing is open after it.
-    Ends,
-    /// It is not known what it does, nor what the words mean that follow it.
-    Obscures,
-}
+use super::{
+    effect::Effect,
+    text::{self, Comments, is_double_dash, mentions, starts_with_word, words},
+};
+
+const COMMENTS: Comments = Comments {
+    is_line: is_line_comment,
+    newlines: &['\n'],
+    // The server executes what stands in `/*! */` and `/*M! */`.
+    is_plain: |comment| !comment.starts_with(['!', 'M']),
+};
 
 /// What begins and ends nothing in autocommit mode. A function that is called in one of these may do
 /// neither (the server's errors 1422 and 1445).
@@ -42,28 +39,13 @@ const KEEPS: &[&str] = &[
 ];
 
 pub(super) fn effect(text: &str) -> Effect {
-    let text = text.trim_end_matches(|c: char| c == ';' || c.is_ascii_whitespace());
-    if !text.contains(';') {
-        return statement(text, text);
-    }
-    text.split(';')
-        .map(|piece| statement(piece, text))
-        .fold(Effect::Keeps, and_then)
-}
-
-/// The effect of one text and then another. An end among several is not relied upon.
-fn and_then(first: Effect, second: Effect) -> Effect {
-    match (first, second) {
-        (Effect::Obscures, _) | (_, Effect::Obscures) => Effect::Obscures,
-        (Effect::Opens, _) | (_, Effect::Opens) => Effect::Opens,
-        _ => Effect::Keeps,
-    }
+    text::effect(text, statement)
 }
 
 /// `piece` begins where a statement may begin, in the text `whole`. Where more than its beginning
 /// counts, the whole text is looked at, because a quotation may reach beyond the piece.
 fn statement(piece: &str, whole: &str) -> Effect {
-    let Some((first, rest)) = words(piece) else {
+    let Some((first, rest)) = words(piece, &COMMENTS) else {
         return Effect::Obscures;
     };
     let is = |word: &str| first.eq_ignore_ascii_case(word);
@@ -95,20 +77,24 @@ fn begin(rest: &str) -> Effect {
 }
 
 /// Without `AND NO CHAIN`, a COMMIT or ROLLBACK may begin the next transaction: so says
-/// `completion_type`, which any function can have set.
+/// `completion_type`.
 fn end(rest: &str) -> Effect {
     let mut words = rest.split_ascii_whitespace().peekable();
     words.next_if(|word| word.eq_ignore_ascii_case("WORK"));
     let words: Vec<_> = words.map(str::to_ascii_uppercase).collect();
     match words.join(" ").as_str() {
         "AND NO CHAIN" | "AND NO CHAIN NO RELEASE" => Effect::Ends,
+        "" => Effect::EndsUnlessChained,
         words if starts_with_word(words, "TO") => Effect::Keeps,
         _ => Effect::Opens,
     }
 }
 
 fn set(rest: &str, whole: &str) -> Effect {
-    match starts_with_word(rest, "STATEMENT") || mentions(whole, "autocommit") {
+    let changes_what_statements_do = starts_with_word(rest, "STATEMENT")
+        || mentions(whole, "autocommit")
+        || mentions(whole, "completion_type");
+    match changes_what_statements_do {
         true => Effect::Obscures,
         false => Effect::Keeps,
     }
@@ -122,58 +108,12 @@ fn create(whole: &str) -> Effect {
     }
 }
 
-/// The first word of a statement and what follows it; `None` if a comment is in the way that is not
-/// only a comment, or that does not end.
-fn words(piece: &str) -> Option<(&str, &str)> {
-    // A query may stand in parentheses.
-    let mut text = without_comments(piece)?;
-    while let Some(inner) = text.strip_prefix('(') {
-        text = without_comments(inner)?;
-    }
-    let end = text.find(|c| !is_in_word(c)).unwrap_or(text.len());
-    let (first, rest) = text.split_at(end);
-    Some((first, rest.trim_ascii_start()))
-}
-
-/// A text from its first character on that is neither space nor in a comment.
-fn without_comments(mut text: &str) -> Option<&str> {
-    loop {
-        text = text.trim_ascii_start();
-        text = if let Some(comment) = text.strip_prefix("/*") {
-            // The server executes what stands in `/*! */` and `/*M! */`.
-            if comment.starts_with(['!', 'M']) {
-                return None;
-            }
-            comment.split_once("*/")?.1
-        } else if is_line_comment(text) {
-            text.split_once('\n')?.1
-        } else {
-            return Some(text);
-        };
-    }
-}
-
 fn is_line_comment(text: &str) -> bool {
-    let dashes = text.strip_prefix("--");
-    text.starts_with('#')
-        || dashes.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_whitespace()))
-}
-
-fn is_in_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_' || c == '$' || !c.is_ascii()
-}
-
-fn starts_with_word(text: &str, word: &str) -> bool {
-    let (Some(start), Some(rest)) = (text.get(..word.len()), text.get(word.len()..)) else {
-        return false;
+    let is_dashes = || {
+        let after = text.get(2..).unwrap_or_default();
+        is_double_dash(text) && after.starts_with(|c: char| c.is_ascii_whitespace())
     };
-    start.eq_ignore_ascii_case(word) && !rest.starts_with(is_in_word)
-}
-
-fn mentions(text: &str, word: &str) -> bool {
-    let (text, word) = (text.as_bytes(), word.as_bytes());
-    text.windows(word.len())
-        .any(|part| part.eq_ignore_ascii_case(word))
+    text.starts_with('#') || is_dashes()
 }
 
 #[cfg(test)]
@@ -181,9 +121,7 @@ mod tests {
     use super::*;
 
     fn assert_effect(expected: Effect, texts: &[&str]) {
-        for text in texts {
-            assert_eq!(effect(text), expected, "{text:?}");
-        }
+        text::assert_effect(effect, expected, texts);
     }
 
     #[test]
@@ -235,7 +173,6 @@ mod tests {
                 "SET time_zone = '+00:00';",
                 "SET NAMES utf8mb4",
                 "SET foreign_key_checks = 0",
-                "SET completion_type = 'CHAIN'",
                 "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
                 "SET TRANSACTION READ ONLY",
             ],
@@ -244,6 +181,8 @@ mod tests {
             Effect::Obscures,
             &[
                 "SET autocommit = 0",
+                "SET completion_type = 'CHAIN'",
+                "set @@completion_type = 1",
                 "set @@session.AutoCommit=0",
                 "SET `autocommit` = 0",
                 "SET @a = 1, autocommit = 0",
@@ -293,15 +232,16 @@ mod tests {
         assert_effect(
             Effect::Opens,
             &[
-                "COMMIT",
-                "rollback",
-                "COMMIT WORK",
                 "COMMIT AND CHAIN",
                 "ROLLBACK WORK AND CHAIN NO RELEASE",
                 "COMMIT RELEASE",
                 "ROLLBACK AND NO CHAIN RELEASE",
                 "SELECT 1; COMMIT",
             ],
+        );
+        assert_effect(
+            Effect::EndsUnlessChained,
+            &["COMMIT", "rollback", "COMMIT WORK"],
         );
         assert_effect(Effect::Keeps, &["COMMIT AND NO CHAIN; SELECT 1"]);
     }
