@@ -126,6 +126,16 @@ impl Proxy {
         self.shared.freeze()
     }
 
+    /// As [`freeze`](Self::freeze), but only the connections that are open now, as a firewall does that has
+    /// forgotten them: those that come later live.
+    ///
+    /// # Errors
+    ///
+    /// As `freeze`.
+    pub fn freeze_open(&self) -> io::Result<()> {
+        self.shared.freeze_open()
+    }
+
     /// Passes on what was held, and what follows.
     pub fn thaw(&self) {
         self.shared.thaw();
@@ -134,6 +144,12 @@ impl Proxy {
     /// Holds each piece for this long before it is passed on, both ways; zero ends that.
     pub fn delay(&self, delay: Duration) {
         self.shared.delay(delay);
+    }
+
+    /// Passes on byte by byte, both ways, each after so long a pause; zero ends that. A client that is
+    /// answered so waits in the middle of each message.
+    pub fn trickle(&self, pause: Duration) {
+        self.shared.trickle(pause);
     }
 
     /// Cuts the connection that is answered next, after so many bytes of answers: half an answer.

@@ -49,6 +49,15 @@ impl Pump<'_> {
         self.shared.ended(self.id);
     }
 
+    fn write(&self, to: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let (first, rest) = bytes.split_at(self.shared.paces(self.id, bytes.len()));
+            to.write_all(first)?;
+            bytes = rest;
+        }
+        Ok(())
+    }
+
     /// `None` when the connection was cut.
     fn carry(&self, mut from: impl Read, mut to: impl Write) -> Option<()> {
         let mut buffer = [0; BUFFER];
@@ -65,7 +74,7 @@ impl Pump<'_> {
                 Passage::Instead(bytes) => (&bytes[..], None),
                 Passage::First(count, ending) => (&buffer[..*count], Some(*ending)),
             };
-            let written = to.write_all(bytes);
+            let written = self.write(&mut to, bytes);
             let passed = if written.is_ok() { bytes.len() } else { 0 };
             self.shared.left(self.id, self.way, passed);
             if let Some(ending) = ending {

@@ -42,6 +42,8 @@ struct Connection {
     /// `None` once both directions have ended.
     ends: Option<Ends>,
     cut: bool,
+    /// It alone is frozen.
+    frozen: bool,
     /// Of its answers, once one of them met the fate that was waiting for it.
     fate: Option<Fate>,
     /// How many directions have ended.
@@ -75,6 +77,8 @@ pub(super) fn reset(client: &TcpStream) {
 struct State {
     frozen: bool,
     delay: Duration,
+    /// Between one byte and the next.
+    pause: Duration,
     fate: Option<Fate>,
     /// How many are passing bytes on at this moment.
     passing: usize,
@@ -96,8 +100,27 @@ impl Shared {
         self.wait(&mut state, "stand still", |state| state.passing == 0)
     }
 
+    /// Returns when nothing is on its way any more.
+    pub(super) fn freeze_open(&self) -> io::Result<()> {
+        let mut state = self.state.lock();
+        for connection in &mut state.connections {
+            connection.frozen = true;
+        }
+        self.wait(&mut state, "stand still", |state| state.passing == 0)
+    }
+
     pub(super) fn thaw(&self) {
-        self.change(|state| state.frozen = false);
+        self.change(|state| {
+            state.frozen = false;
+            state
+                .connections
+                .iter_mut()
+                .for_each(|connection| connection.frozen = false);
+        });
+    }
+
+    pub(super) fn trickle(&self, pause: Duration) {
+        self.change(|state| state.pause = pause);
     }
 
     pub(super) fn delay(&self, delay: Duration) {
@@ -162,7 +185,7 @@ impl Shared {
                 return None;
             }
             let due = arrival + state.delay;
-            if state.frozen {
+            if state.frozen || state.connections[id].frozen {
                 self.changed.wait(&mut state);
             } else if Instant::now() < due {
                 self.changed.wait_until(&mut state, due);
@@ -172,6 +195,20 @@ impl Shared {
         }
         state.passing += 1;
         Some(state.passage(id, way, arrived))
+    }
+
+    /// How many of so many bytes may pass together, after the pause between bytes, if there is one.
+    pub(super) fn paces(&self, id: usize, bytes: usize) -> usize {
+        let mut state = self.state.lock();
+        let begun = Instant::now();
+        while !state.pause.is_zero() && !state.connections[id].cut {
+            let due = begun + state.pause;
+            if Instant::now() >= due {
+                return bytes.min(1);
+            }
+            self.changed.wait_until(&mut state, due);
+        }
+        bytes
     }
 
     pub(super) fn left(&self, id: usize, way: Direction, passed: usize) {

@@ -202,6 +202,42 @@ fn a_delay_holds_each_way_and_ends_when_told() {
 }
 
 #[test]
+fn a_trickle_passes_byte_by_byte_and_ends_when_told() {
+    let (_echo, proxy) = start();
+    let mut client = connect(&proxy);
+    let pause = Duration::from_millis(20);
+    proxy.trickle(pause);
+    let asked = Instant::now();
+    client.write_all(b"slow").unwrap();
+    let mut first = [0; 4];
+    assert_eq!(client.read(&mut first).unwrap(), 1);
+    assert_eq!(read(&mut client, 3), "low");
+    assert!(asked.elapsed() >= 5 * pause);
+    proxy.trickle(Duration::from_secs(3600));
+    client.write_all(b"held").unwrap();
+    proxy
+        .wait_until(|traffic| traffic[0].from_client == 13)
+        .unwrap();
+    proxy.trickle(Duration::ZERO);
+    assert_eq!(read(&mut client, 4), "held");
+}
+
+#[test]
+fn what_is_open_is_frozen_and_what_comes_later_lives() {
+    let (_echo, proxy) = start();
+    let mut client = connect(&proxy);
+    proxy.freeze_open().unwrap();
+    client.write_all(b"question").unwrap();
+    proxy
+        .wait_until(|traffic| traffic[0].from_client == 13)
+        .unwrap();
+    connect(&proxy);
+    assert_eq!(proxy.traffic()[0].to_server, 5);
+    proxy.thaw();
+    assert_eq!(read(&mut client, 8), "question");
+}
+
+#[test]
 fn a_proxy_that_refuses_keeps_its_port_and_its_connections() {
     let (_echo, mut proxy) = start();
     let mut client = connect(&proxy);
