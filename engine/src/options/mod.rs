@@ -222,7 +222,8 @@ impl EngineOptions {
     }
 
     /// These options for a database that lives and dies with its only connection: unless a
-    /// `poolclass` was chosen, a `StaticPool`, which never replaces that connection on its own.
+    /// `poolclass` was chosen, a `StaticPool`, which never replaces that connection on its own. A ping and
+    /// a reset may take as long as they take, because to give up would cost the database.
     #[must_use]
     pub fn with_one_connection(mut self) -> Self {
         if !self.class_is_said {
@@ -235,6 +236,8 @@ impl EngineOptions {
         ) {
             self.pool.recycle = None;
             self.pool.max_idle_time = None;
+            self.pool.ping_timeout = Duration::MAX;
+            self.pool.reset_timeout = Duration::MAX;
             self.pool.min_idle = self.pool.min_idle.min(1);
         }
         self
