@@ -64,11 +64,11 @@ fn every_invariant_of_the_architecture_names_its_test() {
 
 #[test]
 fn a_function_is_a_test_by_its_attribute_only() {
-    let source =
-        "#[test]\n#[should_panic]\nfn a() {\n    fn b() {}\n}\n\nfn c() {}\n// #[test]\nfn d() {}";
+    let source = "#[test]\n#[should_panic]\nfn a() {\n    fn b() {}\n}\n\nfn c() {}\n// #[test]\nfn d() {}\n\
+         #[tokio::test(flavor = \"x\")]\nasync fn e() {}";
     let mut tests = BTreeSet::new();
     add_tests(source, &mut tests);
-    assert_eq!(tests, known(&["a"]));
+    assert_eq!(tests, known(&["a", "e"]));
 }
 
 #[test]
@@ -222,9 +222,9 @@ fn tests_of_the_workspace() -> BTreeSet<String> {
 fn add_tests(source: &str, tests: &mut BTreeSet<String>) {
     let mut is_test = false;
     for line in source.lines().map(str::trim) {
-        if line == "#[test]" {
+        if line == "#[test]" || line.starts_with("#[tokio::test") {
             is_test = true;
-        } else if let Some(function) = line.strip_prefix("fn ") {
+        } else if let Some(function) = line.trim_start_matches("async ").strip_prefix("fn ") {
             let name = function.split_once('(').map(|(name, _)| name.to_owned());
             tests.extend(name.filter(|_| is_test));
             is_test = false;
