@@ -69,6 +69,15 @@ pub(crate) fn rolled_back() -> Error {
     )
 }
 
+/// The connection is of no use any more.
+pub(crate) fn out_of_step() -> Error {
+    Error::Protocol(
+        "the connection answers other statements than it is asked, since something was given up in \
+         the middle; it was closed"
+            .to_owned(),
+    )
+}
+
 /// A statement was not sent, because the transaction of its scope is over.
 pub(crate) fn scope_is_over() -> Error {
     Error::Protocol(

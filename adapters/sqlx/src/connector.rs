@@ -8,9 +8,9 @@ use everpool_engine::{Backend, Role, wal};
 use sqlx::{Connection, Error, error::DatabaseError};
 
 use crate::{
+    as_sqlx::out_of_step,
     classify,
     driver::{ConnectOptionsOf, Driver},
-    flags::Progress,
     hooks::Hooks,
     wire::Wire,
 };
@@ -22,6 +22,8 @@ pub struct Connector<DB: Driver> {
     role: Role,
     keeps_statements: bool,
     hooks: Arc<Hooks<DB>>,
+    /// What becomes at the return of a transaction that a text began.
+    how: ResetOnReturn,
 }
 
 /// Without the options, which show their password.
@@ -58,10 +60,6 @@ pub enum DriverError {
         /// Whether the connect may succeed if tried again soon.
         connect_fault: ConnectFault,
     },
-    /// The driver reads the answers to other statements than it asks, since something was given up in
-    /// the middle.
-    #[error("the connection is out of step with its server")]
-    OutOfStep,
 }
 
 impl DriverError {
@@ -83,6 +81,7 @@ impl<DB: Driver> Connector<DB> {
         role: Role,
         keeps_statements: bool,
         hooks: Arc<Hooks<DB>>,
+        how: ResetOnReturn,
     ) -> Self {
         Self {
             backend: DB::backend(&options),
@@ -90,6 +89,7 @@ impl<DB: Driver> Connector<DB> {
             role,
             keeps_statements,
             hooks,
+            how,
         }
     }
 
@@ -126,59 +126,79 @@ impl<DB: Driver> Connector<DB> {
         Ok(())
     }
 
-    async fn end_transaction(
-        &self,
-        wire: &mut Wire<DB>,
-        how: ResetOnReturn,
-    ) -> Result<(), DriverError> {
-        wire.pay().await.map_err(DriverError::Query)?;
-        let is_doubtful =
-            wire.flags().is_lent_out() || wire.flags().progress() != Progress::Resting;
-        if wire.should_flush() || wire.flags().progress() != Progress::Resting {
-            self.drain(wire).await?;
+    /// What was begun through a Connection is rolled back, and so is what was given up in the middle. What
+    /// a text began, or the program on the driver's own connection, is ended as the pool's option says.
+    pub(crate) async fn put_in_order(&self, wire: &mut Wire<DB>) -> Result<(), Error> {
+        let is_clean = self.left(wire) == Residue::Clean;
+        let (was_cut, was_lent_out) = (wire.is_cut(), wire.flags().is_lent_out());
+        if wire.is_behind() || wire.should_flush() || was_lent_out {
+            wire.spend_ignored_rollback();
+            wire.catch_up().await?;
         }
+        wire.pay().await?;
         while wire.depth() > 0 {
-            wire.rollback().await.or_else(unless_nothing_is_open)?;
+            wire.rollback().await?;
         }
-        if wire.flags().may_be_open() || is_doubtful {
-            let ended = wire.run(ending(how).to_owned()).await;
-            ended.or_else(unless_nothing_is_open)?;
+        let how = match was_cut {
+            true => ResetOnReturn::Rollback,
+            false => self.how,
+        };
+        if was_lent_out || is_clean || wire.flags().may_be_open() {
+            self.end(wire, how).await?;
         }
-        if is_doubtful && !wire.is_in_step().await.map_err(DriverError::Query)? {
-            return Err(DriverError::OutOfStep);
+        if (was_cut || was_lent_out) && !wire.is_in_step().await? {
+            return Err(out_of_step());
         }
-        wire.flags_mut().reset();
+        wire.flags_mut().put_in_order();
         Ok(())
     }
 
-    /// Reads what is still to be read. The error of a statement that was given up is nobody's.
-    async fn drain(&self, wire: &mut Wire<DB>) -> Result<(), DriverError> {
-        match wire.ping().await {
-            Err(error) if !classify::fault(&error).is_disconnect() => wire.ping().await,
-            answer => answer,
+    async fn end(&self, wire: &mut Wire<DB>, how: ResetOnReturn) -> Result<(), Error> {
+        let ended = match how {
+            ResetOnReturn::Nothing => {
+                wire.flags_mut().left_open();
+                Ok(())
+            }
+            ResetOnReturn::Rollback => wire.run(self.unchained("ROLLBACK")).await,
+            ResetOnReturn::Commit => wire.run(self.unchained("COMMIT")).await,
+        };
+        ended.or_else(unless_nothing_is_open)
+    }
+
+    /// An end of a transaction that does not begin the next, whatever MySQL was told.
+    fn unchained(&self, end: &str) -> String {
+        match self.backend {
+            Backend::Mysql => format!("{end} AND NO CHAIN"),
+            _ => end.to_owned(),
         }
-        .map_err(DriverError::Query)
+    }
+
+    /// What is left on a connection, as far as it is known without asking.
+    #[inline]
+    pub(crate) fn left(&self, wire: &Wire<DB>) -> Residue {
+        let flags = wire.flags();
+        let is_quiet = wire.depth() == 0 && !wire.should_flush() && !wire.owes_anything();
+        if flags.is_in_order() && is_quiet {
+            return match flags.may_be_open() && self.how != ResetOnReturn::Nothing {
+                true => Residue::Open,
+                false => Residue::Clean,
+            };
+        }
+        match wire.is_cut() && !classify::survives_a_cut(self.backend) {
+            true => Residue::Broken,
+            false => Residue::Open,
+        }
     }
 }
 
 const MYSQL_GREETING: &str = "ROLLBACK; SET SESSION completion_type = 0";
 
-fn ending(how: ResetOnReturn) -> &'static str {
-    match how {
-        ResetOnReturn::Commit => "COMMIT",
-        ResetOnReturn::Rollback | ResetOnReturn::Nothing => "ROLLBACK",
-    }
-}
-
 /// Only SQLite calls it an error that there is nothing to end.
-fn unless_nothing_is_open(error: Error) -> Result<(), DriverError> {
-    let is_that = |error: &Error| {
-        let message = error.as_database_error().map(DatabaseError::message);
-        message.is_some_and(|message| message.ends_with("no transaction is active"))
-    };
-    match is_that(&error) {
+fn unless_nothing_is_open(error: Error) -> Result<(), Error> {
+    let is_that = |error: &dyn DatabaseError| error.message().ends_with("no transaction is active");
+    match error.as_database_error().is_some_and(is_that) {
         true => Ok(()),
-        false => Err(DriverError::Query(error)),
+        false => Err(error),
     }
 }
 
@@ -203,8 +223,9 @@ impl<DB: Driver> everpool_core::Connector for Connector<DB> {
         wire.ping().await.map_err(DriverError::Ping)
     }
 
-    async fn reset(&self, wire: &mut Wire<DB>, how: ResetOnReturn) -> Result<(), DriverError> {
-        self.end_transaction(wire, how).await
+    /// What is to be sent is this connector's to know: the pool is always told to reset.
+    async fn reset(&self, wire: &mut Wire<DB>, _: ResetOnReturn) -> Result<(), DriverError> {
+        self.put_in_order(wire).await.map_err(DriverError::Query)
     }
 
     /// One that was given up in the middle is dropped: a farewell would wait for the answer.
@@ -217,14 +238,7 @@ impl<DB: Driver> everpool_core::Connector for Connector<DB> {
 
     #[inline]
     fn residue(&self, wire: &mut Wire<DB>) -> Residue {
-        let is_quiet = wire.depth() == 0 && !wire.should_flush() && !wire.owes_anything();
-        if wire.flags().is_clean() && is_quiet {
-            return Residue::Clean;
-        }
-        match wire.is_cut() && !classify::survives_a_cut(self.backend) {
-            true => Residue::Broken,
-            false => Residue::Open,
-        }
+        self.left(wire)
     }
 
     fn fault(&self, error: &DriverError, _: &mut Wire<DB>) -> Fault {

@@ -104,7 +104,8 @@ pub struct Engine<DB: Driver> {
 ///
 /// A SQLite database in memory lives and dies with its connection, so its engine has exactly one,
 /// whatever `pool_size` says, and users wait in line for it. No error counts as its loss, unless a
-/// handler of `handle_error` says so. A SQLite file that is not there is made.
+/// handler of `handle_error` says so. Neither a ping nor a reset is given up: a statement that was, and
+/// runs on, keeps the others waiting. A SQLite file that is not there is made.
 ///
 /// `connect_args` go over the URL's arguments; [`connect_options`] tells which there are. Whatever a URL
 /// does not say is as SQLx has it: foreign keys of SQLite are checked, and statements logged at the level

@@ -9,8 +9,17 @@ pub(crate) struct Flags {
     reader: Reader,
     /// The program has had the driver's own connection, and nobody knows what it did.
     is_lent_out: bool,
-    /// At which level of transaction a statement failed, so that PostgreSQL takes nothing but its end.
-    failed_at: Option<usize>,
+    /// The driver has rollbacks of levels of transaction to send before anything else.
+    abandoned: Option<Abandoned>,
+}
+
+/// The last of the rollbacks that wait to be sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Abandoned {
+    /// How many levels are left then.
+    pub(crate) left: usize,
+    /// What is sent.
+    pub(crate) sql: &'static str,
 }
 
 /// How far the last operation came.
@@ -31,16 +40,31 @@ impl Flags {
             progress: Progress::Resting,
             reader: Reader::new(backend),
             is_lent_out: false,
-            failed_at: None,
+            abandoned: None,
         }
     }
 
-    pub(crate) fn progress(&self) -> Progress {
-        self.progress
+    pub(crate) fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// Whether an operation is under way, or was given up in the middle.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.progress == Progress::Sent
+    }
+
+    /// Whether something is to be read, or to be sent, before the next statement.
+    #[inline]
+    pub(crate) fn is_behind(&self) -> bool {
+        self.progress != Progress::Resting || self.abandoned.is_some()
     }
 
     pub(crate) fn is_lent_out(&self) -> bool {
         self.is_lent_out
+    }
+
+    pub(crate) fn abandoned(&self) -> Option<Abandoned> {
+        self.abandoned
     }
 
     /// Whether a transaction may be open that a statement's text began.
@@ -50,12 +74,13 @@ impl Flags {
 
     /// Whether the database would answer a COMMIT by a rollback and no error.
     pub(crate) fn is_aborted(&self) -> bool {
-        self.failed_at.is_some() || self.reader.is_undone()
+        self.reader.is_undone()
     }
 
-    /// Whether nothing was left behind, as far as this can tell.
-    pub(crate) fn is_clean(&self) -> bool {
-        self.progress == Progress::Resting && !self.is_lent_out && !self.may_be_open()
+    /// Whether everything was answered, and read along.
+    #[inline]
+    pub(crate) fn is_in_order(&self) -> bool {
+        !self.is_behind() && !self.is_lent_out
     }
 
     /// A statement is about to be sent.
@@ -65,7 +90,7 @@ impl Flags {
         self.reader.sent(sql);
     }
 
-    /// The next part of an answer is asked for.
+    /// The next part of an answer is asked for, or something that is no statement.
     #[inline]
     pub(crate) fn asks(&mut self) {
         self.progress = Progress::Sent;
@@ -80,47 +105,82 @@ impl Flags {
     /// The whole answer came.
     #[inline]
     pub(crate) fn succeeded(&mut self) {
-        self.progress = Progress::Resting;
+        self.rests();
         self.reader.succeeded();
     }
 
-    /// The answer was an error; `depth` levels of transaction are open.
+    /// The answer was an error.
     #[cold]
-    pub(crate) fn failed(&mut self, error: &Error, depth: usize) {
-        self.progress = Progress::Resting;
-        let Some(error) = error.as_database_error() else {
-            return;
-        };
-        self.reader.failed(error.message());
-        let is_in_transaction = depth > 0 || self.may_be_open();
-        if self.backend == Backend::Postgresql && is_in_transaction {
-            self.failed_at = self.failed_at.or(Some(depth));
+    pub(crate) fn failed(&mut self, error: &Error) {
+        self.rests();
+        match error.as_database_error() {
+            Some(error) => self.reader.failed(error.message()),
+            None => self.reader.given_up(),
         }
     }
 
-    /// The driver's transaction manager has begun or ended something; `depth` levels are open now.
-    pub(crate) fn is_at(&mut self, depth: usize) {
-        if self.failed_at.is_some_and(|failed| failed > depth) {
-            self.failed_at = None;
-        }
+    /// Whether the last statement succeeds will not be known, whatever comes next.
+    pub(crate) fn gives_up(&mut self) {
+        self.reader.given_up();
+    }
+
+    fn rests(&mut self) {
+        self.progress = Progress::Resting;
+        self.abandoned = None;
+    }
+
+    /// The driver will send a rollback before anything else.
+    pub(crate) fn abandons(&mut self, abandoned: Abandoned) {
+        self.did(abandoned);
+        self.abandoned = Some(abandoned);
+    }
+
+    /// It was sent, and answered.
+    pub(crate) fn did(&mut self, abandoned: Abandoned) {
+        self.reader.sent(abandoned.sql);
+        self.reader.succeeded();
     }
 
     /// A two-phase transaction, which the driver's transaction manager knows nothing of, is over.
     pub(crate) fn twophase_ended(&mut self) {
-        self.failed_at = None;
+        if self.is_aborted() {
+            self.reader.missed();
+        }
     }
 
     /// The program gets the driver's own connection.
     pub(crate) fn lent_out(&mut self) {
         self.is_lent_out = true;
+        if self.backend == Backend::Mysql {
+            self.reader.distrust();
+        }
     }
 
-    /// Nothing is open any more, and the connection in step.
-    pub(crate) fn reset(&mut self) {
-        *self = Self {
-            reader: std::mem::replace(&mut self.reader, Reader::new(self.backend)),
-            ..Self::new(self.backend)
-        };
+    /// The server answered a query of this crate's, whatever was done with the driver's own connection.
+    pub(crate) fn echoed(&mut self) {
+        if self.is_aborted() && self.backend == Backend::Postgresql {
+            self.reader.missed();
+        }
+    }
+
+    /// The server was asked whether its words mean what they meant at first.
+    pub(crate) fn is_trusted(&mut self, is_as_at_first: bool) {
+        if is_as_at_first {
+            self.reader.trust();
+        }
+    }
+
+    /// What is open stays open, and what was done with the driver's own connection was not read.
+    pub(crate) fn left_open(&mut self) {
+        if self.is_lent_out {
+            self.reader.missed();
+        }
+    }
+
+    /// The connection is in step and at rest.
+    pub(crate) fn put_in_order(&mut self) {
+        self.rests();
+        self.is_lent_out = false;
     }
 
     /// What the words mean on this connection is not known.

@@ -106,7 +106,7 @@ impl<DB: Driver> Hooks<DB> {
     pub(crate) fn judge(&self, error: Error, sql: Option<&str>) -> (Error, Fault) {
         let fault = match self.read_only_is_disconnect && classify::is_read_only(&error) {
             true => Fault::Server,
-            false => self.spared(classify::fault(&error)),
+            false => self.spared(&error),
         };
         let error = DriverError::Query(error);
         let handled = self.ask(&error, Origin::Execution(sql), fault);
@@ -116,22 +116,23 @@ impl<DB: Driver> Hooks<DB> {
         (told, handled.fault)
     }
 
-    /// No error of another file costs a database in memory, which has none.
-    fn spared(&self, fault: Fault) -> Fault {
-        match self.is_memory {
-            true => Fault::Statement,
-            false => fault,
+    /// No error of another file costs a database in memory, which has none. But it ends with its worker.
+    fn spared(&self, error: &Error) -> Fault {
+        match error {
+            Error::WorkerCrashed => Fault::Connection,
+            _ if self.is_memory => Fault::Statement,
+            error => classify::fault(error),
         }
     }
 
     /// Whose fault the error of a ping or a reset is.
     pub(crate) fn judge_in_pool(&self, error: &DriverError) -> Fault {
-        let (origin, by_tables) = match error {
-            DriverError::Ping(error) => (Origin::PrePing, classify::fault(error)),
-            DriverError::Query(error) => (Origin::Execution(None), classify::fault(error)),
+        let (origin, fault) = match error {
+            DriverError::Ping(error) => (Origin::PrePing, self.spared(error)),
+            DriverError::Query(error) => (Origin::Execution(None), self.spared(error)),
             _ => (Origin::Execution(None), Fault::Connection),
         };
-        self.ask(error, origin, self.spared(by_tables)).fault
+        self.ask(error, origin, fault).fault
     }
 
     fn ask(&self, error: &DriverError, origin: Origin<'_>, fault: Fault) -> Handled {

@@ -23,6 +23,17 @@ impl<DB: Driver> PoolConnection<DB> {
         Self(connection)
     }
 
+    /// Returns it, as the drop does, but does here what the drop has done in the background: what is open
+    /// is rolled back, and what is left unread is read. Waits for the server, unless nothing was left
+    /// behind. If this is given up, the pool does the rest.
+    ///
+    /// # Errors
+    ///
+    /// The driver's, of the ROLLBACK. Then the connection is closed.
+    pub async fn release(mut self) -> Result<(), Error> {
+        self.0.put_in_order().await
+    }
+
     /// Begins a transaction, or sets a savepoint if one is open: [`Connection::begin`].
     ///
     /// # Errors

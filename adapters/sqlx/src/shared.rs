@@ -1,6 +1,6 @@
 use std::sync::{Arc, OnceLock};
 
-use everpool_core::future::Pool;
+use everpool_core::{Options, ResetOnReturn, future::Pool};
 use everpool_engine::{
     Backend, EngineOptions, Pools, Role, Url, echo_pool,
     isolation::{Characteristics, IsolationLevel},
@@ -77,8 +77,17 @@ impl<DB: Driver> Shared<DB> {
             None => connect_options,
         };
         let keeps_statements = cache_size != Some(0);
-        let connector = Connector::new(connect_options, role, keeps_statements, Arc::clone(hooks));
-        let pool = Pool::new(connector, options.pool())?.with_timeout(options.pool_timeout());
+        let hooks = Arc::clone(hooks);
+        let mut pool_options = options.pool();
+        let how = resets_anyway(&mut pool_options);
+        let connector = Connector::new(
+            connect_options,
+            role,
+            keeps_statements,
+            Arc::clone(&hooks),
+            how,
+        );
+        let pool = Pool::new(connector, pool_options)?.with_timeout(options.pool_timeout());
         echo_pool::install(&pool, options);
         if let Some(statement) = characteristics.statement(backend) {
             pool.events().connect_async(move |wire: &mut Wire<DB>, _| {
@@ -91,7 +100,7 @@ impl<DB: Driver> Shared<DB> {
             url,
             pool,
             role,
-            hooks: Arc::clone(hooks),
+            hooks,
             characteristics,
             default_level: OnceLock::new(),
             tells,
@@ -99,4 +108,15 @@ impl<DB: Driver> Shared<DB> {
             readers: None,
         })
     }
+}
+
+/// A connection that was given up in the middle is put in order whatever the option says, so the pool is
+/// told to reset in any case, and the connector what the option says.
+fn resets_anyway(options: &mut Options) -> ResetOnReturn {
+    let how = options.reset_on_return;
+    if how == ResetOnReturn::Nothing {
+        options.reset_on_return = ResetOnReturn::Rollback;
+        options.reset_always = false;
+    }
+    how
 }

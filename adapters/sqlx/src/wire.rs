@@ -1,21 +1,27 @@
+mod levels;
+mod rows;
+
 use std::{
     fmt,
     ops::{Deref, DerefMut},
-    pin::Pin,
-    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
 use everpool_engine::Backend;
-use futures_core::{Stream, stream::BoxStream};
-use sqlx::{Connection, Either, Error, Execute};
+use futures_util::StreamExt;
+use sqlx::{Connection, Error, Execute};
 use sqlx_core::transaction::TransactionManager;
 
 use crate::{
-    driver::{Driver, Piece},
-    flags::{Flags, Progress},
-    version::{Begin, Described, Prepared, Sql},
+    as_sqlx::out_of_step,
+    classify,
+    driver::Driver,
+    flags::Flags,
+    version::{Described, Prepared, Sql},
 };
+
+pub(crate) use levels::savepoint;
+pub(crate) use rows::Rows;
 
 /// A driver's connection as the pool has it, with what is known of it without asking: what
 /// [`Engine::raw_connection`](crate::Engine::raw_connection) lends, and what the hooks of the pool's events
@@ -112,14 +118,19 @@ impl<DB: Driver> Wire<DB> {
         &mut self.connection
     }
 
-    /// How many levels of transaction the driver counts.
+    /// How many levels of transaction are open when the driver has sent what it still has to send.
+    #[inline]
     pub(crate) fn depth(&self) -> usize {
-        DB::TransactionManager::get_transaction_depth(&self.connection)
+        match self.flags.abandoned() {
+            Some(abandoned) => abandoned.left,
+            None => DB::TransactionManager::get_transaction_depth(&self.connection),
+        }
     }
 
     /// Whether an operation was given up in the middle.
+    #[inline]
     pub(crate) fn is_cut(&self) -> bool {
-        self.flags.progress() == Progress::Sent
+        self.flags.is_cut()
     }
 
     /// Whether the driver has kept something to be sent with the next statement.
@@ -153,9 +164,26 @@ impl<DB: Driver> Wire<DB> {
     where
         E: Execute<'q, DB> + 'q,
     {
+        if self.flags.backend() == Backend::Mysql {
+            return self.fetch_first(sql, query).await;
+        }
         self.flags.sends(sql);
         let answer = DB::fetch_optional(&mut self.connection, query).await;
         self.answered(answer)
+    }
+
+    /// The first row, when all of the answer was read. On MySQL the driver leaves the rest unread: the
+    /// table stays locked, and an error in it would be told to the next statement.
+    async fn fetch_first<'q, E>(&mut self, sql: &str, query: E) -> Answer<Option<DB::Row>>
+    where
+        E: Execute<'q, DB> + 'q,
+    {
+        let mut rows = self.fetch_many(sql, query);
+        let mut first = None;
+        while let Some(piece) = rows.next().await {
+            first = first.or(piece?.right());
+        }
+        Ok(first)
     }
 
     pub(crate) fn fetch_many<'e, 'q: 'e, E>(&'e mut self, sql: &str, query: E) -> Rows<'e, DB>
@@ -163,11 +191,8 @@ impl<DB: Driver> Wire<DB> {
         E: Execute<'q, DB> + 'q,
     {
         self.flags.sends(sql);
-        Rows {
-            depth: self.depth(),
-            rows: DB::fetch_many(&mut self.connection, query),
-            flags: &mut self.flags,
-        }
+        let rows = DB::fetch_many(&mut self.connection, query);
+        Rows::new(rows, &mut self.flags)
     }
 
     pub(crate) async fn prepare_with<'q>(
@@ -201,34 +226,54 @@ impl<DB: Driver> Wire<DB> {
         self.answered(answer)
     }
 
-    /// Begins a transaction or sets a savepoint.
-    pub(crate) async fn begin(&mut self, statement: Option<Begin>) -> Answer<()> {
-        self.flags.sends(BEGIN);
-        let answer = DB::TransactionManager::begin(&mut self.connection, statement).await;
+    /// Whether something is to be read, or to be sent, before the next statement.
+    #[inline]
+    pub(crate) fn is_behind(&self) -> bool {
+        self.flags.is_behind()
+    }
+
+    /// Reads what is still to be read, and has sent what the driver has kept. The error of a statement
+    /// that was given up is nobody's.
+    #[cold]
+    pub(crate) async fn catch_up(&mut self) -> Answer<()> {
+        let abandoned = self.flags.abandoned();
+        self.flush_all().await?;
+        let Some(abandoned) = abandoned else {
+            return Ok(());
+        };
+        // What was left unread came before it.
+        self.flags.did(abandoned);
+        // SQLx overhears a rollback on SQLite after an end that was given up.
+        while self.depth() > abandoned.left {
+            self.rollback().await?;
+        }
+        Ok(())
+    }
+
+    async fn flush_all(&mut self) -> Answer<()> {
+        self.flags.gives_up();
+        for _ in 0..MOST_ERRORS {
+            match self.flush().await {
+                Err(error) if !classify::fault(&error).is_disconnect() => {
+                    tracing::debug!(target: "everpool::sqlx", %error, "Of a statement that was given up");
+                }
+                answer => return answer,
+            }
+        }
+        Err(out_of_step())
+    }
+
+    async fn flush(&mut self) -> Answer<()> {
+        self.flags.asks();
+        let answer = match self.is_sqlite() {
+            true => self.connection.ping().await,
+            false => self.connection.flush().await,
+        };
         self.answered(answer)
     }
 
-    /// Commits the innermost level.
-    pub(crate) async fn commit(&mut self) -> Answer<()> {
-        let depth = self.depth();
-        self.flags.sends(end(depth, COMMIT));
-        let answer = DB::TransactionManager::commit(&mut self.connection).await;
-        self.level_ended(answer)
-    }
-
-    /// Rolls the innermost level back.
-    pub(crate) async fn rollback(&mut self) -> Answer<()> {
-        let depth = self.depth();
-        self.flags.sends(end(depth, ROLLBACK));
-        let answer = DB::TransactionManager::rollback(&mut self.connection).await;
-        self.level_ended(answer)
-    }
-
-    /// Has the innermost level rolled back with the next statement. No I/O.
-    pub(crate) fn start_rollback(&mut self) {
-        DB::TransactionManager::start_rollback(&mut self.connection);
-        let depth = self.depth();
-        self.flags.is_at(depth);
+    fn is_sqlite(&self) -> bool {
+        self.flags.backend() == Backend::Sqlite
     }
 
     /// Sends statements of this crate's own.
@@ -262,71 +307,43 @@ impl<DB: Driver> Wire<DB> {
         Ok(())
     }
 
-    /// Whether the server answers what it is asked, and nothing that it was asked before.
+    /// Whether the server answers what it is asked, and nothing that it was asked before. On SQLite each
+    /// statement has an answer of its own.
     pub(crate) async fn is_in_step(&mut self) -> Answer<bool> {
+        if self.is_sqlite() {
+            return Ok(true);
+        }
         self.echo = self.echo.wrapping_add(1) & 0xffff;
-        let asked = self.echo;
+        let asked = i64::from(self.echo);
+        let question = match self.flags.backend() {
+            Backend::Mysql => format!("SELECT {asked} + {CHANGED} * ({HAS_CHANGED})"),
+            _ => format!("SELECT {asked}"),
+        };
         self.flags.asks();
-        let answer = DB::number(&mut self.connection, format!("SELECT {asked}")).await;
-        self.answered(answer)
-            .map(|answer| answer == i64::from(asked))
-    }
-
-    fn level_ended(&mut self, answer: Answer<()>) -> Answer<()> {
-        let answer = self.answered(answer);
-        let depth = self.depth();
-        self.flags.is_at(depth);
-        answer
+        let answer = DB::number(&mut self.connection, question).await;
+        let answer = self.answered(answer)?;
+        self.flags.echoed();
+        self.flags.is_trusted(answer == asked);
+        Ok(answer == asked || answer == asked + CHANGED)
     }
 
     fn answered<T>(&mut self, answer: Answer<T>) -> Answer<T> {
         match &answer {
             Ok(_) => self.flags.succeeded(),
-            Err(error) => {
-                let depth = DB::TransactionManager::get_transaction_depth(&self.connection);
-                self.flags.failed(error, depth);
-            }
+            Err(error) => self.flags.failed(error),
         }
         answer
     }
 }
 
-const BEGIN: &str = "BEGIN";
-/// What the driver sends is a plain COMMIT. It ends the transaction for sure, because each connection
-/// is told at its beginning that it shall not chain.
-const COMMIT: &str = "COMMIT AND NO CHAIN";
-const ROLLBACK: &str = "ROLLBACK AND NO CHAIN";
-const SAVEPOINT: &str = "RELEASE SAVEPOINT it";
+/// Added to an answer of MySQL's if its words do not mean any more what they meant at first.
+const CHANGED: i64 = 1 << 16;
+const HAS_CHANGED: &str = "@@autocommit = 0 OR @@completion_type <> 'NO_CHAIN'";
 
-/// What the end of a level does, for who reads along.
-fn end(depth: usize, outermost: &'static str) -> &'static str {
-    if depth > 1 { SAVEPOINT } else { outermost }
-}
+/// Each of what waits for an answer may have failed: a statement, and the rollbacks after it.
+const MOST_ERRORS: usize = 16;
 
 pub(crate) type Answer<T> = Result<T, Error>;
-
-/// The rows of a statement.
-pub(crate) struct Rows<'e, DB: Driver> {
-    rows: BoxStream<'e, Result<Piece<DB>, Error>>,
-    flags: &'e mut Flags,
-    depth: usize,
-}
-
-impl<DB: Driver> Stream for Rows<'_, DB> {
-    type Item = Answer<Piece<DB>>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.flags.asks();
-        let piece = ready!(self.rows.as_mut().poll_next(context));
-        let depth = self.depth;
-        match &piece {
-            None => self.flags.succeeded(),
-            Some(Ok(Either::Left(_) | Either::Right(_))) => self.flags.row(),
-            Some(Err(error)) => self.flags.failed(error, depth),
-        }
-        Poll::Ready(piece)
-    }
-}
 
 impl<DB: Driver> Deref for Wire<DB> {
     type Target = DB::Connection;

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use everpool_core::{Detached, Info, Tokio};
+use everpool_core::{Detached, Info, Residue, Tokio};
 use everpool_engine::{DetachError, Watch, events::Event, future, isolation::Characteristics};
 use sqlx::Error;
 
@@ -36,7 +36,10 @@ use crate::{
 ///
 /// If the future of a statement is dropped before its end, nobody knows what the connection would
 /// answer next. It counts as lost for whoever has it: outside of a transaction the next statement takes
-/// another. The pool reads what is left, ends what is open, and lends it again; or closes it.
+/// another, and in one, statements fail until it is rolled back. The pool reads what is left, ends what is
+/// open, and lends it again; or closes it, as on MySQL and MariaDB, where the driver would wait for ever.
+/// A COMMIT that was given up may have been done. A stream of rows that is dropped after a row, and not
+/// while it waits for one, costs nothing: the rest is read before the next statement.
 ///
 /// It derefs to the driver's connection, for what needs its type. What is done with that is not seen,
 /// so on its return the connection is asked whether it is in order.
@@ -272,6 +275,10 @@ impl<DB: Driver> Connection<DB> {
     /// The connection for a statement. Waits if one must be taken.
     #[inline]
     pub(crate) async fn ready(&mut self) -> Result<&mut Wire<DB>, Error> {
+        self.see_depth();
+        if self.inner.settled().is_some_and(|wire| wire.is_behind()) {
+            self.catch_up().await?;
+        }
         let depth = self.levels();
         if depth < self.scope {
             return Err(scope_is_over());
@@ -284,6 +291,39 @@ impl<DB: Driver> Connection<DB> {
         // How far it comes is written on the wire itself.
         operation.finished(None);
         Ok(wire)
+    }
+
+    /// What was left unread is read to its end before the next statement, so that its error is not told to
+    /// that one. A connection that is lost by this is missed where it is needed.
+    #[cold]
+    pub(crate) async fn catch_up(&mut self) -> Result<(), Error> {
+        let Some(wire) = self.inner.settled().filter(|wire| wire.is_behind()) else {
+            return Ok(());
+        };
+        let answer = wire.catch_up().await;
+        match self.leave(answer, None) {
+            Err(error) if self.inner.settled().is_some() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Does now what the pool would do at the return.
+    pub(crate) async fn put_in_order(&mut self) -> Result<(), Error> {
+        self.see_depth();
+        let engine = self.engine.clone();
+        let connector = engine.pool().connector();
+        let Some(wire) = self.inner.settled() else {
+            return Ok(());
+        };
+        if connector.left(wire) == Residue::Clean {
+            return Ok(());
+        }
+        let answer = connector.put_in_order(wire).await;
+        let answer = self.leave(answer, None);
+        if answer.is_err() {
+            self.inner.invalidate();
+        }
+        answer
     }
 
     #[cold]

@@ -5,15 +5,16 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use everpool_engine::{Backend, events::Event};
+use everpool_engine::events::Event;
 use sqlx::Error;
 
 use super::Connection;
 use crate::{
-    as_sqlx::rolled_back,
+    as_sqlx::{out_of_step, rolled_back},
     driver::Driver,
     transaction::Transaction,
     version::{Begin, BeginStatement, begin_text},
+    wire::savepoint,
 };
 
 impl<DB: Driver> Connection<DB> {
@@ -60,6 +61,9 @@ impl<DB: Driver> Connection<DB> {
         self.ready().await?;
         self.check_no_twophase()?;
         let depth = self.levels();
+        if depth > 0 && statement.is_some() {
+            return Err(Error::InvalidSavePointStatement);
+        }
         let statement = statement.or_else(|| self.begins_otherwise(depth));
         let sql = match &statement {
             Some(statement) => Cow::Owned(begin_text(statement).to_owned()),
@@ -129,20 +133,18 @@ impl<DB: Driver> Connection<DB> {
 
     /// Commits a level and all above it.
     pub(crate) async fn commit_level(&mut self, level: usize) -> Result<(), Error> {
-        while self.levels() > level {
-            self.commit_innermost().await?;
-        }
         if self.levels() < level {
             return Ok(());
         }
-        if level == 1 {
-            self.look_for_failures().await?;
-        }
+        self.look_for_failures().await?;
         if level == 1 && self.is_aborted() {
             self.rollback_level(1).await?;
             return Err(rolled_back());
         }
-        self.commit_innermost().await
+        while self.levels() >= level {
+            self.commit_innermost().await?;
+        }
+        Ok(())
     }
 
     /// Whether a transaction is open that takes nothing but a rollback.
@@ -150,17 +152,25 @@ impl<DB: Driver> Connection<DB> {
         self.wire().is_some_and(|wire| wire.flags().is_aborted())
     }
 
-    /// What was done past this connection may have failed, and PostgreSQL would answer COMMIT by a
-    /// rollback and no error.
+    /// What was not read yet may be an error, and what was done past this connection may have failed or
+    /// left it out of step. Then PostgreSQL would answer COMMIT by a rollback and no error.
     async fn look_for_failures(&mut self) -> Result<(), Error> {
-        let is_postgresql = self.engine.backend() == Backend::Postgresql;
-        match self.wire() {
-            Some(wire) if is_postgresql && wire.flags().is_lent_out() => {
-                // What it says is seen in the flags.
-                let _in_step = wire.is_in_step().await;
+        self.catch_up().await?;
+        let Some(wire) = self.wire().filter(|wire| wire.flags().is_lent_out()) else {
+            return Ok(());
+        };
+        match wire.is_in_step().await {
+            Ok(true) => Ok(()),
+            // The flags have seen what it means, unless it is a disconnect.
+            Err(error) if error.as_database_error().is_some() => {
+                self.judge(error, None);
                 Ok(())
             }
-            _ => Ok(()),
+            Ok(false) | Err(Error::RowNotFound) => {
+                self.invalidate();
+                Err(out_of_step())
+            }
+            Err(error) => Err(self.judge(error, None)),
         }
     }
 
@@ -277,9 +287,4 @@ fn rolls_back(depth: usize) -> Cow<'static, str> {
         1 => "ROLLBACK".into(),
         depth => format!("ROLLBACK TO SAVEPOINT {}", savepoint(depth - 1)).into(),
     }
-}
-
-/// SQLx's name of a savepoint.
-fn savepoint(depth: usize) -> String {
-    format!("_sqlx_savepoint_{depth}")
 }
