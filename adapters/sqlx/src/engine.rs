@@ -348,6 +348,11 @@ query("CREATE TABLE t (x INTEGER)").execute(&engine).await?;
         self.shared.role.wording("BEGIN")
     }
 
+    /// Whether a prepared statement has a name, by which its connection keeps it.
+    pub(crate) fn keeps_statements(&self) -> bool {
+        self.shared.keeps_statements
+    }
+
     /// The engine's own, and that of its readers.
     fn pools(&self) -> impl Iterator<Item = &Pool<Connector<DB>>> {
         let readers = self.shared.readers.as_deref();

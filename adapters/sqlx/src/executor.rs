@@ -5,11 +5,10 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-use async_stream::stream;
 use futures_core::{future::BoxFuture, stream::BoxStream};
-use futures_util::StreamExt;
 use sqlx::{Error, Execute};
 
+pub(crate) use crate::connection::fetch_many;
 use crate::{
     connection::Connection,
     driver::{Driver, Piece},
@@ -124,28 +123,19 @@ where
     Box::pin(async move { lending.await?.fetch_optional_tracked(query).await })
 }
 
-pub(crate) fn fetch_many<'e, 'q: 'e, DB, S, E>(
+pub(crate) fn fetch_one<'e, 'q: 'e, DB, S, E>(
     source: S,
     query: E,
-) -> BoxStream<'e, Result<Piece<DB>, Error>>
+) -> BoxFuture<'e, Result<DB::Row, Error>>
 where
     DB: Driver,
     S: Source<'e, DB>,
     E: Execute<'q, DB> + 'q,
 {
     let lending = source.lend();
-    Box::pin(stream! {
-        let mut lent = match lending.await {
-            Ok(lent) => lent,
-            Err(error) => {
-                yield Err(error);
-                return;
-            }
-        };
-        let mut pieces = lent.fetch_many_tracked(query);
-        while let Some(piece) = pieces.next().await {
-            yield piece;
-        }
+    Box::pin(async move {
+        let row = lending.await?.fetch_optional_tracked(query).await?;
+        row.ok_or(Error::RowNotFound)
     })
 }
 

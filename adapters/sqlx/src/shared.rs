@@ -23,6 +23,8 @@ pub(crate) struct Shared<DB: Driver> {
     pub(crate) url: Option<Url>,
     pub(crate) pool: Pool<Connector<DB>>,
     pub(crate) role: Role,
+    /// Whether a prepared statement has a name, by which its connection keeps it.
+    pub(crate) keeps_statements: bool,
     pub(crate) hooks: Arc<Hooks<DB>>,
     /// What each connection has from its first moment.
     pub(crate) characteristics: Characteristics,
@@ -100,6 +102,7 @@ impl<DB: Driver> Shared<DB> {
             url,
             pool,
             role,
+            keeps_statements,
             hooks,
             characteristics,
             default_level: OnceLock::new(),

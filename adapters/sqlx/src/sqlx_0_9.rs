@@ -146,6 +146,14 @@ macro_rules! executor {
                 $crate::$way::fetch_optional(self, query)
             }
 
+            fn fetch_one<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<DB::Row, Error>>
+            where
+                'c: 'e,
+                E: Execute<'q, DB> + 'q,
+            {
+                $crate::$way::fetch_one(self, query)
+            }
+
             fn prepare_with<'e>(
                 self,
                 sql: Sql<'static>,

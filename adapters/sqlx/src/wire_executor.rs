@@ -52,6 +52,21 @@ where
     })
 }
 
+fn fetch_one<'e, 'q: 'e, DB, E>(
+    wire: &'e mut Wire<DB>,
+    query: E,
+) -> BoxFuture<'e, Result<DB::Row, Error>>
+where
+    DB: Driver,
+    E: Execute<'q, DB> + 'q,
+{
+    Box::pin(async move {
+        let (sql, query) = peek::<DB, E>(query, wire.keeps_statements());
+        let row = wire.fetch_optional(text(&sql), query).await?;
+        row.ok_or(Error::RowNotFound)
+    })
+}
+
 fn fetch_many<'e, 'q: 'e, DB, E>(
     wire: &'e mut Wire<DB>,
     query: E,

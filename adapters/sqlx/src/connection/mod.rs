@@ -5,6 +5,8 @@ mod transactional;
 mod transactions;
 mod twophase;
 
+pub(crate) use statements::fetch_many;
+
 use std::{
     fmt,
     ops::{Deref, DerefMut},

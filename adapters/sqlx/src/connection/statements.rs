@@ -1,6 +1,6 @@
 //! What passes through a Connection: every statement.
 
-use async_stream::stream;
+use async_stream::try_stream;
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
 use sqlx::{Error, Execute};
@@ -8,6 +8,7 @@ use sqlx::{Error, Execute};
 use super::Connection;
 use crate::{
     driver::{Driver, Piece},
+    executor::Source,
     version::{Described, Prepared, Sql, again, peek, text},
 };
 
@@ -17,10 +18,9 @@ const NEVER_SHOWN: &str = "\0";
 /// One statement through a [`Wire`](crate::wire::Wire), whichever way its answer is read.
 macro_rules! pass {
     ($self:ident, $query:ident, $way:ident) => {{
-        let keeps_statements = $self.ready().await?.keeps_statements();
-        let (sql, query) = peek::<DB, E>($query, keeps_statements);
+        let (sql, query) = peek::<DB, E>($query, $self.engine.keeps_statements());
         let sql = text(&sql);
-        $self.sends(sql);
+        $self.announce(sql).await?;
         let answer = $self.ready().await?.$way(sql, query).await;
         $self.answered(sql, &answer);
         $self.leave(answer, Some(sql))
@@ -34,6 +34,17 @@ impl<DB: Driver> Connection<DB> {
         if self.watch.is_told() {
             self.tell_of(|watch| watch.sends(&sql, NEVER_SHOWN));
         }
+    }
+
+    /// As [`sends`](Self::sends), if there is a connection to send it on. Nobody waits for that here
+    /// unless somebody listens.
+    #[inline]
+    async fn announce(&mut self, sql: &str) -> Result<(), Error> {
+        if self.watch.is_told() {
+            self.ready().await?;
+            self.sends(sql);
+        }
+        Ok(())
     }
 
     /// And of its answer.
@@ -80,45 +91,6 @@ impl<DB: Driver> Connection<DB> {
         pass!(self, query, fetch_optional)
     }
 
-    pub(crate) fn fetch_many_tracked<'e, 'q: 'e, E>(
-        &'e mut self,
-        query: E,
-    ) -> BoxStream<'e, Result<Piece<DB>, Error>>
-    where
-        E: Execute<'q, DB> + 'q,
-    {
-        Box::pin(stream! {
-            let keeps_statements = match self.ready().await {
-                Ok(wire) => wire.keeps_statements(),
-                Err(error) => {
-                    yield Err(error);
-                    return;
-                }
-            };
-            let (sql, query) = peek::<DB, E>(query, keeps_statements);
-            let sql = text(&sql);
-            self.sends(sql);
-            let mut failed = None;
-            if let Some(wire) = self.wire() {
-                let mut rows = wire.fetch_many(sql, query);
-                while let Some(piece) = rows.next().await {
-                    match piece {
-                        Ok(piece) => yield Ok(piece),
-                        Err(error) => {
-                            failed = Some(error);
-                            break;
-                        }
-                    }
-                }
-            }
-            let answer = failed.map_or(Ok(()), Err);
-            self.answered(sql, &answer);
-            if let Err(error) = self.leave(answer, Some(sql)) {
-                yield Err(error);
-            }
-        })
-    }
-
     pub(crate) async fn prepare_tracked<'q>(
         &mut self,
         sql: Sql<'q>,
@@ -136,4 +108,38 @@ impl<DB: Driver> Connection<DB> {
         let answer = self.ready().await?.describe(again(&sql)).await;
         self.leave(answer, Some(text(&sql)))
     }
+}
+
+/// The answers to a statement, row by row. It is one stream, not one in another: that would cost each row
+/// a box that is polled.
+pub(crate) fn fetch_many<'e, 'q: 'e, DB, S, E>(
+    source: S,
+    query: E,
+) -> BoxStream<'e, Result<Piece<DB>, Error>>
+where
+    DB: Driver,
+    S: Source<'e, DB>,
+    E: Execute<'q, DB> + 'q,
+{
+    let lending = source.lend();
+    Box::pin(try_stream! {
+        let mut lent = lending.await?;
+        let (sql, query) = peek::<DB, E>(query, lent.engine().keeps_statements());
+        let sql = text(&sql);
+        lent.announce(sql).await?;
+        let mut answer = Ok(());
+        let mut pieces = lent.ready().await?.fetch_many(sql, query);
+        while let Some(piece) = pieces.next().await {
+            match piece {
+                Ok(piece) => yield piece,
+                Err(error) => {
+                    answer = Err(error);
+                    break;
+                }
+            }
+        }
+        drop(pieces);
+        lent.answered(sql, &answer);
+        lent.leave(answer, Some(sql))?;
+    })
 }
