@@ -6,6 +6,9 @@ use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
+/// How often memory was asked for, for each of what is done.
+pub(crate) const UNIT: &str = "allocations/op";
+
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 static IS_ON: AtomicBool = AtomicBool::new(false);

@@ -1,8 +1,8 @@
 //! Measures everpool beside other pools.
 //!
-//! `everpool-bench WORKLOAD` prints the figures of one workload, `everpool-bench all` those of all
-//! and writes `results.md` and `chart.svg`. Each round is measured by this program once more, in a
-//! process of its own: `everpool-bench round ..`.
+//! `everpool-bench WORKLOAD` prints the figures of one workload, at last as tables; `everpool-bench all`
+//! prints those of all and writes `results.md` and `chart.svg`. Each round is measured by this program once
+//! more, in a process of its own: `everpool-bench round ..`.
 
 mod allocator;
 mod cell;
@@ -48,7 +48,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         Some((first, [])) if first == "all" => measure_all(),
         Some((first, [])) => match workload::find(first) {
             Some(workload) => {
-                hold(workload)?;
+                let standings = hold(workload)?;
+                write!(stdout(), "\n{}", report::section(workload, &standings)?)?;
                 Ok(ExitCode::SUCCESS)
             }
             None => Ok(usage()),

@@ -33,14 +33,24 @@ pub(crate) fn document(results: &[(&dyn Workload, Vec<Standing>)]) -> Result<Str
     let mut text = String::from(HEAD);
     writeln!(text, "\n{}; {}.", machine(), contenders())?;
     for (workload, standings) in results {
-        writeln!(text, "\n## {}\n\n{}", workload.name(), workload.about())?;
-        for face in [Face::Threads, Face::Tasks] {
-            let of_face = |standing: &&Standing| standing.cell.face == face;
-            let standings: Vec<_> = standings.iter().filter(of_face).collect();
-            for unit in units(&standings) {
-                writeln!(text, "\n### {}, {face}: {unit}\n", workload.name())?;
-                table(&mut text, &standings, unit)?;
-            }
+        write!(text, "\n{}", section(*workload, standings)?)?;
+    }
+    Ok(text)
+}
+
+/// What is said of one workload.
+pub(crate) fn section(
+    workload: &dyn Workload,
+    standings: &[Standing],
+) -> Result<String, fmt::Error> {
+    let name = workload.name();
+    let mut text = format!("## {name}\n\n{}\n", workload.about());
+    for face in [Face::Threads, Face::Tasks] {
+        let of_face = |standing: &&Standing| standing.cell.face == face;
+        let standings: Vec<_> = standings.iter().filter(of_face).collect();
+        for unit in units(&standings) {
+            writeln!(text, "\n### {name}, {face}: {unit}\n")?;
+            table(&mut text, &standings, unit)?;
         }
     }
     Ok(text)

@@ -37,8 +37,13 @@ impl Round {
         }))
     }
 
-    /// The process that measures it, run by `launcher` if that is not empty.
-    pub(crate) fn command(&self, launcher: &[&str]) -> io::Result<Command> {
+    /// The process that measures it, run by `launcher` if that is not empty, and told one thing by its
+    /// environment, or nothing.
+    pub(crate) fn command(
+        &self,
+        launcher: &[&str],
+        told: Option<(&str, &str)>,
+    ) -> io::Result<Command> {
         let program = env::current_exe()?;
         let mut command = match launcher {
             [] => Command::new(program),
@@ -49,6 +54,7 @@ impl Round {
             }
         };
         command
+            .envs(told)
             .arg(WORD)
             .arg(&self.workload)
             .arg(self.cell.to_string())
@@ -58,8 +64,12 @@ impl Round {
     }
 
     /// Measures it.
-    pub(crate) fn figures(&self, cell: &Cell) -> Result<Vec<Figure>, Fault> {
-        let output = output(self.command(&[])?, cell.patience)?;
+    pub(crate) fn figures(
+        &self,
+        cell: &Cell,
+        told: Option<(&str, &str)>,
+    ) -> Result<Vec<Figure>, Fault> {
+        let output = output(self.command(&[], told)?, cell.patience)?;
         let figures = output.lines().map(str::parse);
         let figures = figures.collect::<Result<Vec<_>, _>>();
         figures.map_err(|_| Fault::Failed("its output is not one of figures".to_owned()))

@@ -14,11 +14,28 @@ pub(crate) fn single() -> Runtime {
         .expect(STARTS)
 }
 
+/// As [`single`], with sockets.
+pub(crate) fn single_with_sockets() -> Runtime {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect(STARTS)
+}
+
 /// Two workers, whatever the machine has.
 pub(crate) fn two_workers() -> Runtime {
     Builder::new_multi_thread()
         .worker_threads(2)
         .enable_time()
+        .build()
+        .expect(STARTS)
+}
+
+/// As [`two_workers`], with sockets.
+pub(crate) fn two_workers_with_sockets() -> Runtime {
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
         .build()
         .expect(STARTS)
 }

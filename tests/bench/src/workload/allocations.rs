@@ -116,5 +116,5 @@ async fn hold_often<P: TaskPool>(pool: &P, operations: u64) {
 
 fn figures(operations: u64) -> Vec<Figure> {
     let allocations = allocator::allocations() as f64 / operations as f64;
-    vec![Figure::new("allocations/op", allocations)]
+    vec![Figure::new(allocator::UNIT, allocations)]
 }

@@ -5,6 +5,7 @@ mod contended;
 mod diesel;
 mod growth;
 mod instructions;
+mod sqlx;
 mod storm;
 mod uncontended;
 
@@ -19,6 +20,7 @@ pub(crate) const ALL: &[&dyn Workload] = &[
     &storm::Storm,
     &growth::Growth,
     &diesel::Diesel,
+    &sqlx::Sqlx,
 ];
 
 /// A kind of measurement, and the cells that it is made of.
@@ -36,7 +38,7 @@ pub(crate) trait Workload {
 
     /// Measures a contender once, in a process of its own.
     fn measure(&self, round: &Round, cell: &Cell) -> Result<Vec<Figure>, Fault> {
-        round.figures(cell)
+        round.figures(cell, None)
     }
 }
 

@@ -66,8 +66,8 @@ impl Workload for Diesel {
 
     fn measure(&self, round: &Round, cell: &Cell) -> Result<Vec<Figure>, Fault> {
         match round.cell {
-            SQLITE => instructions::counted(round, cell, sqlite::QUERIES),
-            _ => round.figures(cell),
+            SQLITE => instructions::counted(round, cell, sqlite::QUERIES, None),
+            _ => round.figures(cell, None),
         }
     }
 }
