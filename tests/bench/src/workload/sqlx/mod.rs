@@ -67,7 +67,8 @@ impl Workload for Sqlx {
             Database::File => {
                 let file = format!("everpool-bench-{}.db", std::process::id());
                 let file = std::env::temp_dir().join(file);
-                let url = format!("sqlite://{}?mode=rwc", file.display());
+                // everpool reads what stands after three slashes as SQLAlchemy does, SQLx as it is.
+                let url = format!("sqlite:///{}?mode=rwc", file.display());
                 let figures = measure::run::<::sqlx::Sqlite>(&url, setting, round);
                 // One that nobody wrote to may not be there.
                 let _removed = std::fs::remove_file(file);
