@@ -367,7 +367,8 @@ fn a_listener_of_before_commit_adds_to_the_transaction_or_prevents_its_commit() 
 fn a_listener_cannot_end_what_it_is_told_of() {
     let (_script, mut session, _diary) = begun();
     session.events().before_commit(|session, _| {
-        let ends: [(&str, fn(&mut Session<Scripted>) -> Result<(), SessionError>); 5] = [
+        type End = fn(&mut Session<Scripted>) -> Result<(), SessionError>;
+        let ends: [(&str, End); 5] = [
             ("commit", Session::commit),
             ("rollback", Session::rollback),
             ("close", Session::close),
@@ -426,10 +427,18 @@ fn after_a_soft_rollback_a_listener_may_use_the_session() {
 #[test]
 fn a_listener_that_panics_leaves_the_session_usable() {
     let moments: [fn(&mut Session<Scripted>); 4] = [
-        |session| drop(session.events().after_begin(|_, _| panic!("here"))),
-        |session| drop(session.events().before_commit(|_, _| panic!("here"))),
-        |session| drop(session.events().after_commit(|_| panic!("here"))),
-        |session| drop(session.events().after_transaction_end(|_| panic!("here"))),
+        |session| {
+            session.events().after_begin(|_, _| panic!("here"));
+        },
+        |session| {
+            session.events().before_commit(|_, _| panic!("here"));
+        },
+        |session| {
+            session.events().after_commit(|_| panic!("here"));
+        },
+        |session| {
+            session.events().after_transaction_end(|_| panic!("here"));
+        },
     ];
     for listen in moments {
         let script = Script::default();

@@ -54,6 +54,6 @@ pub(crate) fn cost<DB: Driver>(connection: &mut PoolConnection<DB>, before: &Sta
 /// The code that the database gave with its error.
 pub(crate) fn code(error: &Error) -> String {
     let error = error.as_database_error();
-    let code = error.and_then(|error| error.code());
+    let code = error.and_then(everpool_sqlx::error::DatabaseError::code);
     code.map_or_else(String::new, Into::into)
 }
