@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use sqlx::{Database, Execute, RawSql};
+use sqlx::{Database, Execute, RawSql, error::BoxDynError};
 
 /// The text of a statement.
 pub type Sql<'q> = &'q str;
@@ -32,13 +32,44 @@ pub(crate) fn again<'q>(sql: &Sql<'q>) -> Sql<'q> {
     sql
 }
 
-/// The text of a query, and the query.
-pub(crate) fn peek<'q, DB, E>(query: E) -> (Sql<'q>, impl Execute<'q, DB> + 'q)
+/// The text of a query, and the query. Unless the connection keeps statements this one is prepared without
+/// a name: PostgreSQL would keep a named one for ever.
+pub(crate) fn peek<'q, DB, E>(
+    query: E,
+    keeps_statements: bool,
+) -> (Sql<'q>, impl Execute<'q, DB> + 'q)
 where
     DB: Database,
     E: Execute<'q, DB> + 'q,
 {
-    (query.sql(), query)
+    let peeked = Peeked {
+        query,
+        keeps_statements,
+    };
+    (peeked.query.sql(), peeked)
+}
+
+struct Peeked<E> {
+    query: E,
+    keeps_statements: bool,
+}
+
+impl<'q, DB: Database, E: Execute<'q, DB>> Execute<'q, DB> for Peeked<E> {
+    fn sql(&self) -> &'q str {
+        self.query.sql()
+    }
+
+    fn statement(&self) -> Option<&DB::Statement<'q>> {
+        self.query.statement()
+    }
+
+    fn take_arguments(&mut self) -> Result<Option<DB::Arguments<'q>>, BoxDynError> {
+        self.query.take_arguments()
+    }
+
+    fn persistent(&self) -> bool {
+        self.query.persistent() && self.keeps_statements
+    }
 }
 
 /// What may be given for a statement that begins a transaction.
@@ -107,6 +138,14 @@ macro_rules! executor {
                 E: Execute<'q, DB> + 'q,
             {
                 $crate::$way::fetch_optional(self, query)
+            }
+
+            fn fetch_one<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<DB::Row, Error>>
+            where
+                'c: 'e,
+                E: Execute<'q, DB> + 'q,
+            {
+                $crate::$way::fetch_one(self, query)
             }
 
             fn prepare_with<'e, 'q: 'e>(

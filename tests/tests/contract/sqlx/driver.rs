@@ -1,6 +1,14 @@
 use std::future::Future;
 
-use everpool_sqlx::{AssertSqlSafe, Error, Executor, Row as _, raw_sql};
+#[cfg(not(sqlx_0_8))]
+use everpool_sqlx::AssertSqlSafe as safe;
+use everpool_sqlx::{Error, Executor, Row as _, raw_sql};
+
+/// SQLx 0.8 takes every text.
+#[cfg(sqlx_0_8)]
+fn safe(sql: &str) -> &str {
+    sql
+}
 
 /// A database of SQLx's.
 pub(crate) trait Driver: everpool_sqlx::Driver<Connection: Sync> {
@@ -31,7 +39,7 @@ macro_rules! driver {
                 expression: &str,
             ) -> Result<i64, Error> {
                 let number = format!(concat!("SELECT CAST({} AS ", $integer, ")"), expression);
-                let row = executor.fetch_one(raw_sql(AssertSqlSafe(number))).await?;
+                let row = executor.fetch_one(raw_sql(safe(number.as_str()))).await?;
                 row.try_get_unchecked(0)
             }
 
@@ -39,8 +47,7 @@ macro_rules! driver {
                 executor: impl Executor<'e, Database = Self> + 'e,
                 statements: &str,
             ) -> Result<(), Error> {
-                let statements = raw_sql(AssertSqlSafe(statements));
-                statements.execute(executor).await.map(drop)
+                executor.execute(raw_sql(safe(statements))).await.map(drop)
             }
         }
     };
