@@ -1,6 +1,6 @@
 //! The Connection, but for what waits: that is [`blocking`](crate::blocking) and [`future`](crate::future).
 
-use std::{fmt, ops::Deref};
+use std::{fmt, ops::Deref, panic::Location};
 
 #[cfg(feature = "tokio")]
 use everpool_core::BoxFuture;
@@ -28,6 +28,8 @@ use crate::{
 /// `P` is the pool of one of the two faces.
 pub struct Connection<K: Connector, P, R: Runtime> {
     pool: P,
+    /// Where in the program it was made.
+    place: &'static Location<'static>,
     current: Option<Current<K, R>>,
     /// An operation is under way. If it is still set when there is none, the operation was abandoned
     /// by a panic, and nobody knows what the connection would answer next.
@@ -45,10 +47,13 @@ where
     P: Deref<Target = Handle<K, R>>,
     R: Runtime,
 {
-    /// A Connection that has none yet. Does not block.
+    /// A Connection that has none yet. Does not block. Whoever calls this is told to be who has the
+    /// connections that it takes.
+    #[track_caller]
     pub fn new(pool: P) -> Self {
         Self {
             pool,
+            place: Location::caller(),
             current: None,
             busy: false,
         }
@@ -183,6 +188,10 @@ where
         if let Some(Current { sight, .. }) = &mut self.current {
             sight.saw(fault, &self.pool);
         }
+    }
+
+    pub(crate) fn place(&self) -> &'static Location<'static> {
+        self.place
     }
 
     /// The pool this takes its connections from.

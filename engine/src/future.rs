@@ -21,11 +21,11 @@ impl<K: Connector> Connection<K> {
     ///
     /// # Errors
     ///
-    /// Those of [`Pool::checkout_timeout`].
+    /// Those of [`Pool::checkout_from`].
     pub async fn checkout(&mut self, timeout: Duration) -> Result<(), CheckoutError<K::Error>> {
         self.settle();
         if self.settled().is_none() {
-            let lease = self.pool().checkout_timeout(timeout).await?;
+            let lease = self.pool().checkout_from(self.place(), timeout).await?;
             self.connected(lease);
         }
         Ok(())

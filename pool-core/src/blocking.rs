@@ -98,8 +98,23 @@ impl<K: Connector, R: Runtime> Pool<K, R> {
         &self,
         timeout: Duration,
     ) -> Result<Lease<K, R>, CheckoutError<K::Error>> {
+        self.checkout_from(Location::caller(), timeout)
+    }
+
+    /// As [`checkout_timeout`](Self::checkout_timeout), in the name of another place in the code: that is
+    /// where errors and reports say that the connection was taken.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[inline]
+    pub fn checkout_from(
+        &self,
+        place: &'static Location<'static>,
+        timeout: Duration,
+    ) -> Result<Lease<K, R>, CheckoutError<K::Error>> {
         let borrower = Borrower {
-            place: Location::caller(),
+            place,
             owner: thread_mark(),
         };
         let pool = self.0.shared.live();

@@ -99,9 +99,24 @@ impl<K: Connector, R: Runtime> Pool<K, R> {
     #[inline]
     #[track_caller]
     pub fn checkout_timeout(&self, timeout: Duration) -> Checkout<'_, K, R> {
+        self.checkout_from(Location::caller(), timeout)
+    }
+
+    /// As [`checkout_timeout`](Self::checkout_timeout), in the name of another place in the code: that is
+    /// where errors and reports say that the connection was taken.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[inline]
+    pub fn checkout_from(
+        &self,
+        place: &'static Location<'static>,
+        timeout: Duration,
+    ) -> Checkout<'_, K, R> {
         Checkout {
             pool: &self.0.shared,
-            place: Location::caller(),
+            place,
             timeout,
             waiting: None,
         }

@@ -626,3 +626,17 @@ fn a_pool_can_be_had_without_an_engine() {
         ["1 connect", "1 one", "1 SELECT 1", "1 one"]
     );
 }
+
+#[test]
+fn who_has_a_connection_is_told_by_the_place_where_it_was_asked_for() {
+    let engine = create_engine::<SqliteConnection>("sqlite://", EngineOptions::default()).unwrap();
+    let connection = engine.connect().unwrap();
+    let place = engine.pool().holders()[0].place;
+    assert_eq!((place.file(), place.line()), (file!(), line!() - 2));
+    drop(connection);
+
+    let mut session = Session::begin(&engine).unwrap();
+    sql_query("SELECT 1").execute(&mut session).unwrap();
+    let place = engine.pool().holders()[0].place;
+    assert_eq!((place.file(), place.line()), (file!(), line!() - 3));
+}

@@ -649,3 +649,17 @@ async fn a_pool_can_be_had_without_an_engine() {
         .unwrap();
     assert_eq!(one, 1);
 }
+
+#[tokio::test]
+async fn who_has_a_connection_is_told_by_the_place_where_it_was_asked_for() {
+    let engine = create_engine::<Sqlite>("sqlite://", EngineOptions::default()).unwrap();
+    let connection = engine.connect().await.unwrap();
+    let place = engine.pool().holders()[0].place;
+    assert_eq!((place.file(), place.line()), (file!(), line!() - 2));
+    drop(connection);
+
+    let transaction = engine.begin().await.unwrap();
+    let place = engine.pool().holders()[0].place;
+    assert_eq!((place.file(), place.line()), (file!(), line!() - 2));
+    drop(transaction);
+}

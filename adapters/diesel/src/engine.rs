@@ -230,6 +230,7 @@ assert_eq!(refused.unwrap_err().to_string(), "attempt to write a readonly databa
     /// # Errors
     ///
     /// See [`CheckoutError`].
+    #[track_caller]
     pub fn connect(&self) -> Result<Connection<C>, CheckoutError> {
         let mut connection = Connection::unconnected(self.clone());
         connection.checkout(self.pool_timeout())?;
@@ -260,6 +261,7 @@ assert_eq!(count, 1);
 ```
 "#
     )]
+    #[track_caller]
     pub fn begin<T, E>(&self, work: impl FnOnce(&mut Connection<C>) -> Result<T, E>) -> Result<T, E>
     where
         E: From<Error>,
@@ -294,6 +296,7 @@ engine.session(|session| {
 ```
 "#
     )]
+    #[track_caller]
     pub fn session<T, E>(&self, work: impl FnOnce(&mut Session<C>) -> Result<T, E>) -> Result<T, E>
     where
         E: From<SessionError>,
@@ -324,6 +327,7 @@ engine.session(|session| {
     /// # Errors
     ///
     /// See [`CheckoutError`].
+    #[track_caller]
     pub fn raw_connection(&self) -> Result<RawConnection<C>, CheckoutError> {
         self.pool().checkout()
     }

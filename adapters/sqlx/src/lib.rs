@@ -50,6 +50,7 @@ mod callbacks;
 mod classify;
 mod connection;
 mod connector;
+mod create;
 mod driver;
 mod engine;
 mod executor;
@@ -98,11 +99,9 @@ pub use classify::category;
 /// `Connection` is SQLx's trait here, as it is in `sqlx`.
 pub use connection::Connection as EngineConnection;
 pub use connector::{Connector, DriverError};
+pub use create::{EngineError, create_engine, create_engine_with, create_pool_from_url};
 pub use driver::{ConnectOptionsOf, Driver};
-pub use engine::{
-    CheckoutError, Engine, EngineError, RawConnection, create_engine, create_engine_with,
-    create_pool_from_url,
-};
+pub use engine::{CheckoutError, Engine, RawConnection};
 pub use hooks::EngineEvents;
 pub use lent::PoolConnection;
 pub use session::{Session, SessionError};

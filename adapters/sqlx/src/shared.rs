@@ -9,8 +9,9 @@ use sqlx::Error;
 
 use crate::{
     connector::Connector,
+    create::EngineError,
     driver::{ConnectOptionsOf, Driver},
-    engine::{CheckoutError, EngineError},
+    engine::CheckoutError,
     hooks::Hooks,
     manner::Manner,
     pool::Ending,

@@ -68,6 +68,7 @@ pub struct Connection<C: Driver> {
 }
 
 impl<C: Driver> Connection<C> {
+    #[track_caller]
     pub(crate) fn unconnected(engine: Engine<C>) -> Self {
         Self {
             inner: blocking::Connection::new(engine.pool().clone()),

@@ -79,6 +79,7 @@ impl<C: Driver> SessionMaker<C> {
     }
 
     /// A session that has begun nothing. Does not block.
+    #[track_caller]
     pub fn session(&self) -> Session<C> {
         let listeners = Arc::clone(&self.listeners);
         Session::new(self.engine.clone(), self.settings, listeners)
@@ -90,6 +91,7 @@ impl<C: Driver> SessionMaker<C> {
     /// # Errors
     ///
     /// The work's, or those of [`Session::commit`].
+    #[track_caller]
     pub fn begin<T, E>(&self, work: impl FnOnce(&mut Session<C>) -> Result<T, E>) -> Result<T, E>
     where
         E: From<SessionError>,

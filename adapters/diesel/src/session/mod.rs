@@ -75,6 +75,7 @@ impl<C: Driver> Session<C> {
     /// # Errors
     ///
     /// None so far: what goes wrong with the connection or with BEGIN is the first statement's error.
+    #[track_caller]
     pub fn begin(engine: &Engine<C>) -> Result<Self, SessionError> {
         Ok(Self::new(
             engine.clone(),
@@ -83,6 +84,7 @@ impl<C: Driver> Session<C> {
         ))
     }
 
+    #[track_caller]
     fn new(
         engine: Engine<C>,
         settings: SessionSettings,

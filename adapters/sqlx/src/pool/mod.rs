@@ -79,14 +79,15 @@ impl<DB: Driver> Pool<DB> {
     ///
     /// [`Error::PoolTimedOut`], [`Error::PoolClosed`], or the driver's error of a connect that waiting
     /// does not mend. What is known of a timeout beyond SQLx's word is written through `tracing`.
+    #[track_caller]
     pub fn acquire(
         &self,
     ) -> impl Future<Output = Result<PoolConnection<DB>, Error>> + Send + 'static + use<DB> {
-        let engine = self.engine.clone();
-        async move { engine.lend().await }
+        self.engine.lend()
     }
 
     /// Takes a connection if one is idle, without a test. Does not wait.
+    #[track_caller]
     pub fn try_acquire(&self) -> Option<PoolConnection<DB>> {
         let mut connection = Connection::unconnected(self.engine.clone());
         let is_taken = connection.try_checkout();
@@ -99,8 +100,11 @@ impl<DB: Driver> Pool<DB> {
     /// # Errors
     ///
     /// Those of [`acquire`](Self::acquire), and the driver's.
-    pub async fn begin(&self) -> Result<Transaction<'static, DB>, Error> {
-        self.engine.begin().await
+    #[track_caller]
+    pub fn begin(
+        &self,
+    ) -> impl Future<Output = Result<Transaction<'static, DB>, Error>> + Send + use<DB> {
+        self.engine.begin()
     }
 
     /// As [`begin`](Self::begin), if a connection is idle.
@@ -120,11 +124,12 @@ impl<DB: Driver> Pool<DB> {
     /// # Errors
     ///
     /// Those of [`acquire`](Self::acquire), the driver's, or that the statement has begun nothing.
-    pub async fn begin_with(
+    #[track_caller]
+    pub fn begin_with<S: BeginStatement>(
         &self,
-        statement: impl BeginStatement,
-    ) -> Result<Transaction<'static, DB>, Error> {
-        self.engine.begin_with(statement).await
+        statement: S,
+    ) -> impl Future<Output = Result<Transaction<'static, DB>, Error>> + Send + use<DB, S> {
+        self.engine.begin_with(statement)
     }
 
     /// As [`begin_with`](Self::begin_with), if a connection is idle.

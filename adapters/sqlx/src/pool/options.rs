@@ -9,8 +9,9 @@ use sqlx::Error;
 use super::{Pool, PoolConnectionMetadata, slow::Levels, told::in_words_of_the_pool};
 use crate::{
     callbacks::Callbacks,
+    create::EngineError,
     driver::{ConnectOptionsOf, Driver},
-    engine::{Engine, EngineError},
+    engine::Engine,
     manner::Manner,
 };
 

@@ -1,7 +1,7 @@
 //! Which arguments SQLx has, by its own names and by those of other drivers. It ignores what it does not
 //! know, and a `ssl_mode` that is ignored is a connection in plain text.
 
-use crate::engine::EngineError;
+use crate::create::EngineError;
 
 /// What SQLx has for the arguments of one database.
 pub(super) struct Known {

@@ -12,8 +12,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sqlx::Database;
 
 use crate::{
+    create::EngineError,
     driver::{ConnectOptionsOf, Driver},
-    engine::EngineError,
 };
 
 /// What [`create_engine`](crate::create_engine) opens connections with: SQLx's options for the database

@@ -4,7 +4,7 @@ use everpool_engine::Url;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{argument, arguments::Known, encode, only_host};
-use crate::engine::EngineError;
+use crate::create::EngineError;
 
 /// By the names of a URL that is resolved.
 const KNOWN: Known = Known {

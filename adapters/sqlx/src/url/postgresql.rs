@@ -4,7 +4,7 @@
 use everpool_engine::Url;
 
 use super::{argument, arguments::Known, only_host};
-use crate::engine::EngineError;
+use crate::create::EngineError;
 
 const KNOWN: Known = Known {
     names: &[

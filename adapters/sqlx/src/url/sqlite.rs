@@ -5,7 +5,7 @@ use std::time::Duration;
 use everpool_engine::Url;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::engine::EngineError;
+use crate::create::EngineError;
 
 /// SQLx knows `:memory:` as it is written.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b':').remove(b'=');
