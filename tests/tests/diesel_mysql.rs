@@ -581,6 +581,8 @@ fn two_phase_transactions_are_those_of_xa() {
     transaction.invalidate();
     drop(transaction);
     drop(connection);
+    // What a session has prepared is another's to end once that session is gone.
+    wait_until_no_session(&server);
 
     let mut other = engine.connect().unwrap();
     let prepared = other.recover_twophase().unwrap();
