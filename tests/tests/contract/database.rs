@@ -109,6 +109,8 @@ pub(crate) fn on<E: Engine, D: Database>(database: &mut D, case: fn(&mut D)) {
 macro_rules! on_each {
     ($case:ident: $($database:ty),+) => {$({
         let mut database = <$database as crate::database::Database>::start();
+        // Diesel is the same whichever SQLx there is.
+        #[cfg(not(sqlx_0_8))]
         crate::database::on::<<$database as crate::database::Database>::Diesel, $database>(
             &mut database,
             $case::<<$database as crate::database::Database>::Diesel, $database>,
