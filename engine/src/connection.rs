@@ -190,8 +190,19 @@ where
         }
     }
 
+    /// Whoever asks for the connection stands there, and not where this was made.
+    pub fn is_asked_for_at(&mut self, place: &'static Location<'static>) {
+        self.place = place;
+    }
+
     pub(crate) fn place(&self) -> &'static Location<'static> {
         self.place
+    }
+
+    /// Whether an [`Observer`] saw a conflict on this connection since it was asked last. Does not block.
+    pub fn take_conflict(&mut self) -> bool {
+        let current = self.current.as_ref();
+        current.is_some_and(|current| current.sight.take_conflict())
     }
 
     /// The pool this takes its connections from.

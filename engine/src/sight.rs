@@ -39,6 +39,12 @@ impl<K: Connector, R: Runtime> Sight<K, R> {
         self.is_lost || self.observer.as_ref().is_some_and(Observer::is_lost)
     }
 
+    /// Whether a cursor met a conflict since this was asked last.
+    pub(crate) fn take_conflict(&self) -> bool {
+        let observer = self.observer.as_ref();
+        observer.is_some_and(Observer::take_conflict)
+    }
+
     #[inline]
     pub(crate) fn observer(&mut self, pool: &Handle<K, R>) -> Observer<K, R> {
         let new = || Observer::new(pool.clone(), self.generation);
@@ -54,6 +60,8 @@ struct Witness<K: Connector, R: Runtime> {
     generation: Generation,
     /// A cursor that has outlived its operation saw that the connection is lost.
     lost: AtomicBool,
+    /// It met a conflict with another transaction.
+    conflict: AtomicBool,
 }
 
 impl<K: Connector, R: Runtime> Observer<K, R> {
@@ -62,6 +70,7 @@ impl<K: Connector, R: Runtime> Observer<K, R> {
             pool,
             generation,
             lost: AtomicBool::new(false),
+            conflict: AtomicBool::new(false),
         }))
     }
 
@@ -79,6 +88,19 @@ impl<K: Connector, R: Runtime> Observer<K, R> {
         if fault == Fault::Server {
             self.0.pool.suspect(self.0.generation);
         }
+    }
+
+    /// The error is a conflict with another transaction:
+    /// [`take_conflict`](crate::connection::Connection::take_conflict) tells of it.
+    #[cold]
+    pub fn saw_conflict(&self) {
+        self.0.conflict.store(true, Ordering::Release);
+    }
+
+    #[inline]
+    fn take_conflict(&self) -> bool {
+        let conflict = &self.0.conflict;
+        conflict.load(Ordering::Acquire) && conflict.swap(false, Ordering::AcqRel)
     }
 
     #[inline]

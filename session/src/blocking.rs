@@ -1,9 +1,11 @@
 //! The session, for threads: what its [`Stack`] says, carried out.
 
+mod attempts;
 mod events;
 
 use std::{error::Error, sync::Arc, time::Duration};
 
+pub use attempts::run;
 pub use events::SessionEvents;
 
 use crate::{

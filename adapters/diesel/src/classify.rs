@@ -41,6 +41,21 @@ pub fn category(backend: Backend, error: &Error) -> Option<Category> {
     })
 }
 
+/// Whether another transaction stood in the way, so that all of this one may succeed if it is done once more.
+pub(crate) fn is_conflict(backend: Backend, error: &Error) -> bool {
+    let Error::DatabaseError(kind, information) = error else {
+        return false;
+    };
+    let message = information.message();
+    let is_known = match backend {
+        Backend::Postgresql => fault::postgresql::is_retryable_message(message),
+        Backend::Mysql => fault::mysql::is_retryable_message(message),
+        Backend::Sqlite => fault::sqlite::is_retryable_message(message),
+        _ => false,
+    };
+    is_known || matches!(kind, Kind::SerializationFailure)
+}
+
 /// Whether the server takes no writes, as one does that was a primary before a failover.
 pub(crate) fn is_read_only<C: Driver>(error: &Error) -> bool {
     let Error::DatabaseError(_, information) = error else {

@@ -1,7 +1,7 @@
 use diesel::{QueryResult, result::Error};
 use everpool_engine::blocking::Observer;
 
-use crate::{connector::Connector, driver::Driver};
+use crate::{classify::is_conflict, connector::Connector, driver::Driver};
 
 /// The rows of a query. An error among them is seen before the program sees it.
 pub struct Cursor<I, C: Driver> {
@@ -32,6 +32,9 @@ impl<I, C: Driver> Cursor<I, C> {
     #[cold]
     fn saw(&self, error: Error) -> Error {
         let by_tables = C::fault(&error);
+        if is_conflict(C::BACKEND, &error) {
+            self.observer.saw_conflict();
+        }
         let (error, fault) =
             self.observer
                 .connector()

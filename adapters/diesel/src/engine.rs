@@ -23,7 +23,6 @@ use crate::{
     driver::Driver,
     error::not_sent,
     hooks::{EngineEvents, Hooks},
-    session::{Session, SessionError, SessionMaker},
     shared::Shared,
     watch::Watch,
 };
@@ -273,35 +272,6 @@ assert_eq!(count, 1);
             transaction.commit()?;
         }
         Ok(done)
-    }
-
-    /// Does some work in a [`Session`](crate::Session) of its own: commits it if the work succeeds, and rolls
-    /// it back if it fails or panics. Blocks for what is sent.
-    ///
-    /// # Errors
-    ///
-    /// The work's, or those of [`Session::commit`](crate::Session::commit).
-    #[cfg_attr(
-        feature = "sqlite",
-        doc = r#"
-```
-# use diesel::prelude::*;
-# use everpool_diesel::{EngineOptions, SessionError, create_engine};
-let engine = create_engine::<SqliteConnection>("sqlite://", EngineOptions::default())?;
-engine.session(|session| {
-    diesel::sql_query("CREATE TABLE t (x INTEGER)").execute(session)?;
-    Ok::<(), SessionError>(())
-})?;
-# Ok::<(), Box<dyn std::error::Error>>(())
-```
-"#
-    )]
-    #[track_caller]
-    pub fn session<T, E>(&self, work: impl FnOnce(&mut Session<C>) -> Result<T, E>) -> Result<T, E>
-    where
-        E: From<SessionError>,
-    {
-        SessionMaker::new(self).begin(work)
     }
 
     /// What became of a transaction of which the answer to COMMIT was lost, as the server knows it; see

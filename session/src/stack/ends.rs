@@ -194,6 +194,7 @@ impl Stack {
     pub(super) fn end_failed(&mut self, control: Control, failed: Failed) -> Verdict {
         let (verdict, turn) = match (control, failed.is_lost) {
             (Control::Commit, true) => {
+                self.may_have_committed = true;
                 let unknown = Verdict::OutcomeUnknown(self.transaction_id.take());
                 (unknown, Some(How::Unknown))
             }
@@ -266,6 +267,7 @@ impl Stack {
         };
         match self.awaited.take() {
             Some(Awaited::Sent(Control::Commit)) => {
+                self.may_have_committed = true;
                 self.inactive = Some((Cause::CommitAbandoned, 0));
                 self.endings.clear();
             }

@@ -103,6 +103,8 @@ pub struct Stack {
     /// The level whose scope the program is in. What it does belongs to that.
     scope: Option<LevelId>,
     transaction_id: Option<TransactionId>,
+    /// COMMIT was sent, now or earlier, and was not refused.
+    may_have_committed: bool,
     /// It is committed, and not everybody was told.
     is_committed: bool,
     callbacks: Callbacks,
@@ -165,6 +167,13 @@ impl Stack {
     pub fn nested_transaction(&self) -> Option<SessionTransaction> {
         let innermost = self.levels.get(1..)?.last()?;
         Some(innermost.transaction)
+    }
+
+    /// Whether anything that was done in this session is committed, or may be: COMMIT was sent, and the
+    /// database has not refused it.
+    pub fn may_have_committed(&self) -> bool {
+        let is_sent = self.awaited == Some(Awaited::Sent(Control::Commit));
+        self.may_have_committed || is_sent
     }
 
     /// How many levels were begun, be they sent or not.

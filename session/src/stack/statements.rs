@@ -106,6 +106,7 @@ impl Stack {
             }
             Some(Awaited::Sent(Control::Savepoint(_))) => self.set += 1,
             Some(Awaited::Sent(Control::RollbackTo(_) | Control::Rollback)) => self.is_undone(),
+            Some(Awaited::Sent(Control::Commit)) => self.may_have_committed = true,
             _ => {}
         }
     }

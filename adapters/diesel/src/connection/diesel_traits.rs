@@ -17,8 +17,8 @@ use everpool_engine::{EngineOptions, control};
 
 use super::Connection;
 use crate::{
-    cursor::Cursor, driver::Driver, engine::create_engine, error::not_sent, tap::Tap,
-    watch::PARAMETERS,
+    classify::is_conflict, cursor::Cursor, driver::Driver, engine::create_engine, error::not_sent,
+    tap::Tap, watch::PARAMETERS,
 };
 
 /// A statement without its parameters.
@@ -163,6 +163,9 @@ where
             // error can.
             Err(error) => {
                 let by_tables = C::fault(&error);
+                if is_conflict(C::BACKEND, &error) {
+                    observer.saw_conflict();
+                }
                 let hooks = self.engine.hooks();
                 let (error, fault) = hooks.judge(error, by_tables, None, self.is_read_only);
                 operation.finished(Some(fault));

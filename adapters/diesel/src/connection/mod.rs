@@ -18,8 +18,10 @@ use std::{
 use diesel::{QueryResult, connection::CacheSize};
 use everpool_core::Info;
 use everpool_engine::{DetachError, blocking, events::Event, isolation::Characteristics};
+use everpool_session::RetryReason;
 
 use crate::{
+    classify::is_conflict,
     connector::{self, Connector},
     driver::Driver,
     engine::{CheckoutError, Engine},
@@ -61,6 +63,8 @@ pub struct Connection<C: Driver> {
     was_connected: bool,
     /// The program has had the driver's connection, and nobody has looked what became of it.
     is_lent_out: bool,
+    /// What its transaction has met that another one may be spared.
+    met: Option<RetryReason>,
     /// What the program set for the prepared statements, on whatever connection.
     cache_size: Option<CacheSize>,
     /// What Diesel is shown while there is no connection, or no BEGIN is sent.
@@ -81,6 +85,7 @@ impl<C: Driver> Connection<C> {
             scope: 0,
             was_connected: false,
             is_lent_out: false,
+            met: None,
             cache_size: None,
             spare: Nowhere::default(),
         }
@@ -171,6 +176,7 @@ impl<C: Driver> Connection<C> {
 
     #[cold]
     fn lost(&mut self) {
+        self.met = Some(RetryReason::Disconnect);
         status::set_lost(&mut self.spare, self.depth);
     }
 
@@ -271,6 +277,9 @@ impl<C: Driver> Connection<C> {
             }
             Err(error) => {
                 let by_tables = connector::fault(&error, connection);
+                if is_conflict(C::BACKEND, &error) {
+                    self.met = Some(RetryReason::Conflict);
+                }
                 let hooks = self.engine.hooks();
                 let (error, fault) = hooks.judge(error, by_tables, Some(&sql()), self.is_read_only);
                 operation.finished(Some(fault));

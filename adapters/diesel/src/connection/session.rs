@@ -1,13 +1,16 @@
 //! What a session needs.
 
-use std::time::Duration;
+use std::{panic::Location, time::Duration};
 
 use diesel::{
     QueryResult,
     connection::{AnsiTransactionManager, TransactionManager},
 };
 use everpool_engine::Backend;
-use everpool_session::stack::{Control, Standing};
+use everpool_session::{
+    RetryReason,
+    stack::{Control, Standing},
+};
 
 use super::Connection;
 use crate::{
@@ -36,6 +39,33 @@ impl<C: Driver> Connection<C> {
     /// one, and on MySQL a statement that commits by the way leaves a COMMIT that does nothing.
     fn shows_ends(&self) -> bool {
         !self.omits_begin && C::BACKEND != Backend::Mysql
+    }
+
+    /// What the transaction has met that another one may be spared. It is forgotten when a statement follows on a
+    /// transaction that has survived it: then what the program says of it is another matter.
+    pub(crate) fn met(&mut self) -> Option<RetryReason> {
+        self.settle();
+        if self.inner.take_conflict() {
+            self.met = Some(RetryReason::Conflict);
+        }
+        self.met
+    }
+
+    /// Before a statement.
+    #[cold]
+    pub(crate) fn overcomes(&mut self, levels: u32) {
+        if self.standing(levels) == Standing::Sound {
+            self.met = None;
+        }
+    }
+
+    pub(crate) fn is_asked_for_at(&mut self, place: &'static Location<'static>) {
+        self.inner.is_asked_for_at(place);
+    }
+
+    /// Whether each statement is committed at once.
+    pub(crate) fn is_autocommit(&self) -> bool {
+        self.omits_begin
     }
 
     /// What a session sends. Savepoints have Diesel's names.
@@ -74,6 +104,8 @@ impl<C: Driver> Connection<C> {
 
     /// Back to the pool, with the transaction that may be open.
     pub(crate) fn release(&mut self) {
+        // What a cursor has seen is forgotten with the connection.
+        self.met();
         self.end_transaction();
         self.keep_instrumentation();
         self.inner.release();

@@ -1,8 +1,8 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, panic::Location, sync::Arc};
 
 use everpool_engine::isolation::CharacteristicsError;
 use everpool_session::{
-    Listeners, SessionOptions, SessionSettings,
+    Listeners, RetryPolicy, SessionOptions, SessionSettings,
     blocking::{self, Participant},
 };
 
@@ -96,9 +96,58 @@ impl<C: Driver> SessionMaker<C> {
     where
         E: From<SessionError>,
     {
-        let mut session = self.session();
-        let level = blocking::begin_transaction(&mut session)?;
-        do_in(Nested::enter(&mut session, level), work)
+        begin_in(&mut self.session(), work)
+    }
+
+    /// Does some work in a session of its own, as [`begin`](Self::begin) does; and once more, in another session,
+    /// if it failed because another transaction stood in its way or its connection was lost: a deadlock (40P01;
+    /// 1213), a serialization failure (40001; 1020), a lock that did not come in time (MySQL's 1205), SQLite's
+    /// `BUSY`, a disconnect. How the work wraps the database's error does not matter: the session has seen it.
+    /// Nothing is done again that may be committed: if the answer to COMMIT was lost, or the work has committed
+    /// itself, or in `AUTOCOMMIT`. What the work leaves to [`on_commit`](Session::on_commit) is done for the attempt
+    /// that is committed alone. Blocks for what is sent, and for the pauses of `retry`.
+    ///
+    /// The work must do nothing outside of the session that may not be done twice. It is known by the database's
+    /// words whether an error is a conflict, as Diesel shows no codes; for servers with other words, and for errors
+    /// on the [`driver_connection`](Session::driver_connection), there is [`Retry::when`](everpool_session::Retry::when).
+    /// On MySQL, a statement that commits by the way (`CREATE TABLE`) is not for such work, nor is a COMMIT in the work's
+    /// own words: neither is noticed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`begin`](Self::begin), of the last attempt.
+    #[cfg_attr(
+        feature = "sqlite",
+        doc = r#"
+```
+# use diesel::prelude::*;
+# use everpool_diesel::{EngineOptions, Retry, SessionError, SessionMaker, SessionOptions, create_engine};
+let engine = create_engine::<SqliteConnection>("sqlite://", EngineOptions::default())?;
+let options = SessionOptions::default().isolation_level("SERIALIZABLE");
+let sessions = SessionMaker::with_options(&engine, &options)?;
+sessions.run(Retry::default(), |session| {
+    diesel::sql_query("CREATE TABLE t (x INTEGER)").execute(session)?;
+    Ok::<(), SessionError>(())
+})?;
+# Ok::<(), Box<dyn std::error::Error>>(())
+```
+"#
+    )]
+    #[track_caller]
+    pub fn run<T, E>(
+        &self,
+        retry: impl RetryPolicy<E>,
+        mut work: impl FnMut(&mut Session<C>) -> Result<T, E>,
+    ) -> Result<T, E>
+    where
+        E: From<SessionError>,
+    {
+        let place = Location::caller();
+        blocking::run(retry, || {
+            let mut session = self.session();
+            session.connection.is_asked_for_at(place);
+            begin_in(&mut session, &mut work).map_err(|error| session.failure(error))
+        })
     }
 
     /// Registers listeners of the sessions that are made from now on.
@@ -110,6 +159,14 @@ impl<C: Driver> SessionMaker<C> {
     pub fn engine(&self) -> &Engine<C> {
         &self.engine
     }
+}
+
+fn begin_in<C: Driver, T, E: From<SessionError>>(
+    session: &mut Session<C>,
+    work: impl FnOnce(&mut Session<C>) -> Result<T, E>,
+) -> Result<T, E> {
+    let level = blocking::begin_transaction(session)?;
+    do_in(Nested::enter(session, level), work)
 }
 
 impl<C: Driver> Clone for SessionMaker<C> {

@@ -1,6 +1,7 @@
 mod diesel_traits;
 mod maker;
 mod nested;
+mod of_engine;
 mod transactional;
 mod transactions;
 
@@ -10,6 +11,7 @@ use diesel::{QueryResult, result::Error};
 use everpool_session::{
     Listeners, SessionSettings, SessionTransaction,
     blocking::{self, Participant},
+    retry::Failure,
     stack::{Callback, Method, On, Stack},
 };
 
@@ -289,7 +291,23 @@ impl<C: Driver> Session<C> {
     #[inline]
     fn ready(&mut self) -> QueryResult<&mut Connection<C>> {
         blocking::ready(self).map_err(session_refused)?;
+        if self.connection.met().is_some() {
+            let levels = self.connection.levels();
+            self.connection.overcomes(levels);
+        }
         Ok(&mut self.connection)
+    }
+}
+
+impl<C: Driver> Session<C> {
+    /// What is left of an attempt that gave this error.
+    fn failure<E>(&mut self, error: E) -> Failure<E> {
+        let may_be_committed = self.stack.may_have_committed() || self.connection.is_autocommit();
+        Failure {
+            error,
+            met: self.connection.met(),
+            may_be_committed,
+        }
     }
 }
 
