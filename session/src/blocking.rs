@@ -210,11 +210,11 @@ pub fn abandon(stack: &mut Stack) {
 }
 
 fn resume<S: Transactional>(session: &mut S) -> Result<(), SessionError<S::Error>> {
-    if !session.stack().is_interrupted() {
-        return Ok(());
+    while session.stack().is_interrupted() {
+        let ending = session.stack().resume();
+        carry_out(session, ending)?;
     }
-    let ending = session.stack().resume();
-    carry_out(session, ending)
+    Ok(())
 }
 
 fn announce<S: Transactional>(session: &mut S) -> Result<(), SessionError<S::Error>> {

@@ -215,11 +215,11 @@ async fn try_to_end_level<S: Transactional>(
 }
 
 async fn resume<S: Transactional>(session: &mut S) -> Result<(), SessionError<S::Error>> {
-    if !session.stack().is_interrupted() {
-        return Ok(());
+    while session.stack().is_interrupted() {
+        let ending = session.stack().resume();
+        carry_out(session, ending).await?;
     }
-    let ending = session.stack().resume();
-    carry_out(session, ending).await
+    Ok(())
 }
 
 async fn announce<S: Transactional>(session: &mut S) -> Result<(), SessionError<S::Error>> {
@@ -317,8 +317,13 @@ async fn tell<S: Transactional>(
     for participant in listeners.participants(moment) {
         let telling = Telling::begin(session, moment, transaction);
         let told = participant(telling.session, transaction).await;
+        let mut told = told.map_err(|error| SessionError::Listener { moment, error });
+        if told.is_ok() && telling.session.stack().is_interrupted() {
+            // A savepoint that it has dropped.
+            told = Box::pin(resume(telling.session)).await;
+        }
         telling.end(told.is_ok());
-        told.map_err(|error| SessionError::Listener { moment, error })?;
+        told?;
     }
     Ok(())
 }

@@ -254,13 +254,27 @@ impl Stack {
     /// Whether a method was abandoned in the middle: by a panic, or by a task that does not wait any
     /// longer. [`resume`](Self::resume) is to follow, before anything else.
     pub fn is_interrupted(&self) -> bool {
+        self.is_cut_short() || self.forsaken().is_some()
+    }
+
+    fn is_cut_short(&self) -> bool {
         self.tellings.is_empty()
             && (self.awaited.is_some() || !self.endings.is_empty() || !self.due.is_empty())
     }
 
-    /// Goes on with what was abandoned. What was sent counts as lost, with its connection; a commit that
+    /// Goes on with what was abandoned, one thing after another. What was sent counts as lost, with its connection; a commit that
     /// was sent is waited for by nobody, and may have come true.
     pub fn resume(&mut self) -> EndingId {
+        match self.forsaken() {
+            Some(level) if !self.is_cut_short() => {
+                self.forsaken = None;
+                self.push_ending(Method::Rollback, level.depth)
+            }
+            _ => self.take_up(),
+        }
+    }
+
+    fn take_up(&mut self) -> EndingId {
         const LOST: Failed = Failed {
             is_lost: true,
             is_late: true,

@@ -102,6 +102,8 @@ pub struct Stack {
     inactive: Option<(Cause, usize)>,
     /// The level whose scope the program is in. What it does belongs to that.
     scope: Option<LevelId>,
+    /// The outermost level whose scope is gone, and which nobody has ended.
+    forsaken: Option<LevelId>,
     transaction_id: Option<TransactionId>,
     /// COMMIT was sent, now or earlier, and was not refused.
     may_have_committed: bool,
@@ -144,12 +146,12 @@ impl Stack {
 
     /// Whether a transaction was begun, by a statement or by the program.
     pub fn in_transaction(&self) -> bool {
-        !self.levels.is_empty()
+        !self.in_scope().is_empty()
     }
 
     /// Whether a savepoint was begun in it.
     pub fn in_nested_transaction(&self) -> bool {
-        self.levels.len() > 1
+        self.in_scope().len() > 1
     }
 
     /// Whether statements are taken: not after [`StateError::Inactive`], nor after the session was closed
@@ -160,12 +162,12 @@ impl Stack {
 
     /// The transaction, if one was begun.
     pub fn transaction(&self) -> Option<SessionTransaction> {
-        self.levels.first().map(|level| level.transaction)
+        self.in_scope().first().map(|level| level.transaction)
     }
 
     /// The innermost savepoint, if there is one.
     pub fn nested_transaction(&self) -> Option<SessionTransaction> {
-        let innermost = self.levels.get(1..)?.last()?;
+        let innermost = self.in_scope().get(1..)?.last()?;
         Some(innermost.transaction)
     }
 
@@ -178,7 +180,7 @@ impl Stack {
 
     /// How many levels were begun, be they sent or not.
     pub fn depth(&self) -> usize {
-        self.levels.len()
+        self.in_scope().len()
     }
 
     /// Begins a transaction. [`announce`](Self::announce) is to follow.
@@ -263,6 +265,27 @@ impl Stack {
         self.scope = outer;
     }
 
+    /// The scope of a level is gone, and has not ended it. [`resume`](Self::resume) rolls it back, before
+    /// anything else is done. For who cannot wait.
+    pub fn forsake(&mut self, level: LevelId) {
+        let is_around = |outer: LevelId| outer.depth <= level.depth && self.is_open(outer);
+        if self.is_open(level) && !self.forsaken.is_some_and(is_around) {
+            self.forsaken = Some(level);
+        }
+    }
+
+    fn forsaken(&self) -> Option<LevelId> {
+        self.forsaken.filter(|level| self.is_open(*level))
+    }
+
+    /// What is open to the program.
+    fn in_scope(&self) -> &[Level] {
+        let levels = self
+            .forsaken()
+            .map_or(self.levels.len(), |level| level.depth);
+        &self.levels[..levels]
+    }
+
     /// Whether this level is still to be ended.
     pub fn is_open(&self, level: LevelId) -> bool {
         let open = self.levels.get(level.depth);
@@ -300,6 +323,9 @@ impl Stack {
         };
         self.endings.truncate(telling.endings);
         if telling.moment != Moment::AfterSoftRollback {
+            if let Some(level) = self.forsaken() {
+                self.inactive = Some((Cause::RollbackToFailed, level.depth.saturating_sub(1)));
+            }
             // Savepoints that it has left open are part of the level that it was told of.
             self.pop_to(telling.levels);
         }

@@ -73,6 +73,11 @@ impl Told {
     }
 
     fn happens(&mut self, (event, fate): Fated) {
+        let is_working = self.setting.manners == Manners::Working;
+        if event == Event::ForsakeInner && is_working && self.session.stack.is_interrupted() {
+            // A listener would work in a level that is to be undone next, and believe in it.
+            return;
+        }
         let sent = self.session.database().sent;
         let before = self.session.transaction();
         self.was_used |= event == Event::Insert || self.setting.manners == Manners::Working;

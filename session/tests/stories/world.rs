@@ -30,6 +30,8 @@ pub(crate) enum Event {
     Insert,
     CommitInner,
     RollBackInner,
+    /// The scope of the innermost savepoint is gone, in a task that cannot wait.
+    ForsakeInner,
     Commit,
     RollBack,
     Close,
@@ -40,12 +42,13 @@ pub(crate) enum Event {
     EndsElsewhere,
 }
 
-pub(crate) const EVENTS: [Event; 11] = [
+pub(crate) const EVENTS: [Event; 12] = [
     Event::Begin,
     Event::Nest,
     Event::Insert,
     Event::CommitInner,
     Event::RollBackInner,
+    Event::ForsakeInner,
     Event::Commit,
     Event::RollBack,
     Event::Close,
@@ -94,10 +97,17 @@ impl Session {
         match event {
             Event::Dies => self.database().lose(),
             Event::EndsElsewhere => self.ends_elsewhere(),
+            Event::ForsakeInner => self.forsakes_inner(),
             _ if face == Face::Future => return now(self.do_in_a_task(event)),
             _ => return Now::Done(self.do_in_a_thread(event)),
         }
         Now::Done(Ok(()))
+    }
+
+    fn forsakes_inner(&mut self) {
+        if let Some(level) = self.stack.innermost_nested() {
+            self.stack.forsake(level);
+        }
     }
 
     fn do_in_a_thread(&mut self, event: Event) -> Done {
