@@ -126,6 +126,14 @@ pub(crate) fn in_twophase() -> Error {
     )
 }
 
+/// The server has learned a word for what becomes of transactions.
+pub(crate) fn unknown_status(answer: Option<String>) -> Error {
+    let answer = answer.unwrap_or_default();
+    Error::Protocol(format!(
+        "no outcome of a transaction is known by the name {answer:?}"
+    ))
+}
+
 /// An option cannot be so.
 pub(crate) fn bad_option(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Configuration(Box::new(error))

@@ -81,6 +81,13 @@ pub trait Driver: Database {
         sql: String,
     ) -> BoxFuture<'e, Result<i64, Error>>;
 
+    /// The first value of the only row of a plain query, as a text; `None` if it is NULL.
+    #[doc(hidden)]
+    fn word<'e>(
+        connection: &'e mut Self::Connection,
+        sql: String,
+    ) -> BoxFuture<'e, Result<Option<String>, Error>>;
+
     /// The values of all rows of a plain query, as texts.
     #[doc(hidden)]
     fn texts<'e>(
@@ -208,6 +215,17 @@ macro_rules! driver_queries {
                 let query = $crate::private::raw(&sql);
                 let row = $crate::Executor::fetch_one(connection, query).await?;
                 $crate::Row::try_get_unchecked::<$number, _>(&row, 0).map(i64::from)
+            })
+        }
+
+        fn word<'e>(
+            connection: &'e mut Self::Connection,
+            sql: String,
+        ) -> $crate::private::BoxFuture<'e, Result<Option<String>, $crate::Error>> {
+            Box::pin(async move {
+                let query = $crate::private::raw(&sql);
+                let row = $crate::Executor::fetch_one(connection, query).await?;
+                $crate::Row::try_get_unchecked(&row, 0)
             })
         }
 

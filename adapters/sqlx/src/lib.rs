@@ -104,7 +104,7 @@ pub use driver::{ConnectOptionsOf, Driver};
 pub use engine::{CheckoutError, Engine, RawConnection};
 pub use hooks::EngineEvents;
 pub use lent::PoolConnection;
-pub use session::{Session, SessionError};
+pub use session::{Nested, Session, SessionError, SessionEvents, SessionMaker};
 pub use two_phase::TwoPhase;
 pub use url::connect_options;
 pub use version::BeginStatement;
@@ -117,6 +117,10 @@ pub use everpool_engine::{
     Backend, Category, ConnectArgs, DetachError, Echo, EngineOptions, EngineOptionsBuilder,
     ExecutionOptions, OptionError, PendingRollback, PoolOptions, Url, UrlError, engine_from_config,
     engine_from_env, handlers, isolation, pool_from_config, twophase,
+};
+pub use everpool_session::{
+    Cause, LostCommit, Moment, Origin, Outcome, SessionOptions, SessionTransaction, StateError,
+    TransactionId,
 };
 
 /// For the macros of this crate.

@@ -290,6 +290,13 @@ impl<DB: Driver> Wire<DB> {
         self.answered(answer)
     }
 
+    /// Asks for one value of the server's, as a text.
+    pub(crate) async fn word(&mut self, sql: String) -> Answer<Option<String>> {
+        self.flags.sends(&sql);
+        let answer = DB::word(&mut self.connection, sql).await;
+        self.answered(answer)
+    }
+
     /// Leaves statements to be sent when the connection returns, before anybody else gets it.
     pub(crate) fn owes(&mut self, statements: Vec<String>) {
         self.owed = statements;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use everpool_engine::Backend;
 use everpool_session::{
+    TransactionId,
     future::Begins,
     stack::{Control, Standing},
 };
@@ -15,14 +17,56 @@ impl<DB: Driver> Connection<DB> {
     /// How a transaction stands that has so many levels to its session.
     pub(crate) fn standing(&mut self, levels: u32) -> Standing {
         let depth = self.levels();
+        let is_ended = self.is_ended();
         match self.wire() {
             None => Standing::Lost {
                 savepoint: depth > 1,
             },
             Some(wire) if wire.flags().is_aborted() => Standing::Aborted,
-            Some(_) if depth < levels as usize => Standing::Ended,
+            Some(_) if depth < levels as usize || is_ended => Standing::Ended,
             Some(_) => Standing::Sound,
         }
+    }
+
+    /// How many levels of transaction there are to a session: none, if the program has ended them by a text,
+    /// of which the driver does not take note.
+    #[inline]
+    pub(crate) fn session_levels(&mut self) -> usize {
+        let levels = self.levels();
+        if self.is_ended() { 0 } else { levels }
+    }
+
+    /// Whether it was ended past its session. In AUTOCOMMIT nothing is ever open, and on MySQL a statement
+    /// that commits by the way leaves a COMMIT that does nothing.
+    #[inline]
+    fn is_ended(&mut self) -> bool {
+        let is_shown = self.omitted.is_none() && self.engine.backend() != Backend::Mysql;
+        is_shown && self.wire().is_some_and(|wire| !wire.flags().may_be_open())
+    }
+
+    /// Which transaction this is, as PostgreSQL numbers them.
+    pub(crate) async fn transaction_id(&mut self) -> Result<TransactionId, Error> {
+        // As a text, which every driver reads.
+        let sql = format!(
+            "SELECT transaction_id::text FROM ({}) AS asked",
+            TransactionId::QUERY
+        );
+        match self.ask(&sql).await? {
+            None => Ok(TransactionId::Unassigned),
+            Some(number) => match number.parse() {
+                Ok(number) => Ok(TransactionId::Assigned(number)),
+                Err(error) => Err(Error::Decode(Box::new(error))),
+            },
+        }
+    }
+
+    /// The first value of the only row of a query of this crate's own; `None` if it is NULL.
+    pub(crate) async fn ask(&mut self, sql: &str) -> Result<Option<String>, Error> {
+        self.ready().await?;
+        self.sends(sql);
+        let answer = self.ready().await?.word(sql.to_owned()).await;
+        self.answered(sql, &answer);
+        self.leave(answer, Some(sql))
     }
 
     /// What a session sends. Savepoints have SQLx's names.
@@ -32,7 +76,20 @@ impl<DB: Driver> Connection<DB> {
             Control::Release(number) => self.commit_level(number as usize + 1).await,
             Control::RollbackTo(number) => self.rollback_level(number as usize + 1).await,
             Control::Commit => self.commit().await,
-            Control::Rollback => self.rollback().await,
+            Control::Rollback => self.rollback_everything().await,
+        }
+    }
+
+    /// After a deadlock MySQL has no savepoint any more that the driver would go back to. A connection that
+    /// is closed is rolled back, too.
+    async fn rollback_everything(&mut self) -> Result<(), Error> {
+        let is_nested = self.levels() > 1;
+        match self.rollback().await {
+            Err(_) if is_nested => {
+                self.invalidate();
+                Ok(())
+            }
+            answer => answer,
         }
     }
 

@@ -1,0 +1,64 @@
+//! What the face of a session needs of it.
+
+use std::{sync::Arc, time::Duration};
+
+use everpool_session::{
+    Listeners, TransactionId,
+    future::{Participant, Transactional},
+    stack::{Control, Stack, Standing},
+};
+use sqlx::Error;
+
+use super::Session;
+use crate::driver::Driver;
+
+impl<DB: Driver> Transactional for Session<DB> {
+    type Error = Error;
+
+    #[inline]
+    fn stack(&mut self) -> &mut Stack {
+        &mut self.stack
+    }
+
+    fn listeners(&self) -> &Arc<Listeners<Participant<Self>>> {
+        &self.listeners
+    }
+
+    #[inline]
+    fn levels(&mut self) -> u32 {
+        u32::try_from(self.connection.session_levels()).unwrap_or(u32::MAX)
+    }
+
+    fn standing(&mut self, levels: u32) -> Standing {
+        self.connection.standing(levels)
+    }
+
+    fn is_connected(&mut self) -> bool {
+        !self.connection.invalidated()
+    }
+
+    fn timeout(&self) -> Duration {
+        self.connection.timeout()
+    }
+
+    async fn checkout(&mut self, timeout: Duration) -> Result<(), Error> {
+        self.connection.checkout_for_session(timeout).await
+    }
+
+    async fn send(&mut self, control: Control) -> Result<(), Error> {
+        self.connection.send_control(control).await
+    }
+
+    async fn transaction_id(&mut self) -> Result<TransactionId, Error> {
+        self.connection.transaction_id().await
+    }
+
+    fn release(&mut self) {
+        self.connection.give_back();
+    }
+
+    fn invalidate(&mut self) {
+        self.connection.invalidate();
+        self.connection.give_back();
+    }
+}
