@@ -1,4 +1,4 @@
-//! The Connection, but for what waits: that is [`blocking`](crate::blocking) and [`future`](crate::future).
+//! The Connection, but for what waits: that is `blocking` and `future`.
 
 use std::{fmt, ops::Deref, panic::Location};
 
