@@ -16,6 +16,7 @@ const LAYERS: &[&str] = &[
     "everpool-session",
     "everpool-r2d2",
     "everpool-diesel",
+    "everpool-sqlx",
 ];
 
 #[test]

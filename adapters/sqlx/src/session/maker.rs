@@ -7,10 +7,7 @@ use everpool_session::{
 };
 
 use super::{Nested, Session, SessionError, SessionEvents, Work, do_in};
-use crate::{
-    driver::Driver,
-    engine::{Engine, EngineError},
-};
+use crate::{create::EngineError, driver::Driver, engine::Engine};
 
 /// Makes sessions that are all alike: SQLAlchemy's `sessionmaker`. Make one at the start of the program;
 /// cloning gives one that makes the same sessions.
