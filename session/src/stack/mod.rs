@@ -15,6 +15,7 @@
 //! `ends.rs`, what ends a transaction.
 
 mod callbacks;
+mod checks;
 mod ending;
 mod ends;
 mod level;
@@ -32,6 +33,7 @@ pub use statements::begins_again;
 pub use step::{Control, Failed, Moment, Standing, Step, Verdict};
 
 use callbacks::Callbacks;
+use checks::illegal;
 use ending::{Ending, How};
 use level::Level;
 
@@ -357,52 +359,4 @@ impl Stack {
         }
         self.set = self.set.min(levels);
     }
-
-    fn check_open(&self) -> Result<(), Refused> {
-        match self.is_closed {
-            true => Err(Refused::State(StateError::PermanentlyClosed)),
-            false => Ok(()),
-        }
-    }
-
-    fn check_usable(&self) -> Result<(), Refused> {
-        self.check_scope()?;
-        match self.inactive {
-            Some((cause, _)) => Err(Refused::State(StateError::Inactive(cause))),
-            None => Ok(()),
-        }
-    }
-
-    fn check_scope(&self) -> Result<(), Refused> {
-        match self.scope {
-            Some(scope) if !self.is_open(scope) => Err(Refused::State(StateError::ScopeIsOver)),
-            _ => Ok(()),
-        }
-    }
-
-    fn check_autobegin(&self) -> Result<(), Refused> {
-        match self.settings.autobegin {
-            true => Ok(()),
-            false => Err(Refused::State(StateError::AutobeginDisabled)),
-        }
-    }
-
-    /// A listener of `after_begin` has its level, though others wait to be begun inside of it.
-    fn check_order(&self) -> Result<(), Refused> {
-        match self.tellings.last() {
-            Some(telling)
-                if telling.moment == Moment::AfterBegin && telling.floor < self.levels.len() =>
-            {
-                Err(illegal(Method::BeginNested, telling.method))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-fn illegal(method: Method, in_progress: Method) -> Refused {
-    Refused::State(StateError::IllegalStateChange {
-        method: method.name(),
-        in_progress: in_progress.name(),
-    })
 }
