@@ -266,6 +266,19 @@ async fn a_server_that_takes_no_writes_is_lost_if_the_options_say_so() {
 }
 
 #[tokio::test]
+async fn a_write_on_a_read_only_engine_is_no_sign_of_a_failover() {
+    let server = PostgreSql::start().expect("this needs PostgreSQL");
+    let options = EngineOptions::builder().read_only_is_disconnect(true);
+    let engine: Engine<Postgres> = with(&server.url(), options);
+    let mut connection = engine.read_only().connect().await.unwrap();
+    let create = raw_sql("CREATE TABLE t (x int)")
+        .execute(&mut *connection)
+        .await;
+    create.unwrap_err();
+    assert!(!connection.invalidated());
+}
+
+#[tokio::test]
 async fn a_handler_may_call_an_error_a_disconnect_and_a_disconnect_none() {
     let server = PostgreSql::start().expect("this needs PostgreSQL");
     let suicide = "SELECT pg_terminate_backend(pg_backend_pid())";

@@ -68,21 +68,14 @@ impl<C: Driver> Hooks<C> {
 
     fn judge_connect(&self, error: DriverError) -> DriverError {
         let assumed = match &error {
-            DriverError::Connect(error) if C::connect_fault(error) == ConnectFault::Transient => {
-                Fault::Server
-            }
-            _ => Fault::Statement,
+            DriverError::Connect(error) => C::connect_fault(error),
+            _ => ConnectFault::Permanent,
         };
-        let handled = self.ask(&error, Origin::Connect, assumed);
-        let is_other = handled.fault.is_disconnect() != assumed.is_disconnect();
-        if handled.replacement.is_none() && !is_other {
-            return error;
-        }
-        DriverError::Handled {
-            error: handled.replacement.unwrap_or_else(|| error.into()),
-            connect_fault: match handled.fault.is_disconnect() {
-                true => ConnectFault::Transient,
-                false => ConnectFault::Permanent,
+        match self.handlers.handle_connect(&error, C::BACKEND, assumed) {
+            None => error,
+            Some((replacement, connect_fault)) => DriverError::Handled {
+                error: replacement.unwrap_or_else(|| error.into()),
+                connect_fault,
             },
         }
     }

@@ -82,29 +82,28 @@ impl<DB: Driver> Hooks<DB> {
 
     fn judge_connect(&self, error: DriverError) -> DriverError {
         let assumed = match &error {
-            DriverError::Connect(error) => match classify::connect_fault(error) {
-                ConnectFault::Transient => Fault::Server,
-                ConnectFault::Permanent => Fault::Statement,
-            },
-            _ => Fault::Statement,
+            DriverError::Connect(error) => classify::connect_fault(error),
+            _ => ConnectFault::Permanent,
         };
-        let handled = self.ask(&error, Origin::Connect, assumed);
-        let is_other = handled.fault.is_disconnect() != assumed.is_disconnect();
-        if handled.replacement.is_none() && !is_other {
-            return error;
-        }
-        DriverError::Handled {
-            error: handled.replacement.unwrap_or_else(|| error.into()),
-            connect_fault: match handled.fault.is_disconnect() {
-                true => ConnectFault::Transient,
-                false => ConnectFault::Permanent,
+        match self.handlers.handle_connect(&error, self.backend, assumed) {
+            None => error,
+            Some((replacement, connect_fault)) => DriverError::Handled {
+                error: replacement.unwrap_or_else(|| error.into()),
+                connect_fault,
             },
         }
     }
 
-    /// What is told of a statement's error, and whose fault it is.
-    pub(crate) fn judge(&self, error: Error, sql: Option<&str>) -> (Error, Fault) {
-        let fault = match self.read_only_is_disconnect && classify::is_read_only(&error) {
+    /// What is told of a statement's error, and whose fault it is. A connection that was asked to be
+    /// read-only says nothing of its server when it takes no writes.
+    pub(crate) fn judge(
+        &self,
+        error: Error,
+        sql: Option<&str>,
+        is_asked_to_read: bool,
+    ) -> (Error, Fault) {
+        let counts = self.read_only_is_disconnect && !is_asked_to_read;
+        let fault = match counts && classify::is_read_only(&error) {
             true => Fault::Server,
             false => self.spared(&error),
         };

@@ -9,7 +9,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::{Backend, fault::Fault};
+use crate::{
+    Backend,
+    fault::{ConnectFault, Fault},
+};
 
 pub use context::{ErrorContext, Origin};
 
@@ -98,6 +101,43 @@ impl<E> Handlers<E> {
             fault: context.fault(),
             replacement: context.chained,
         }
+    }
+
+    /// As [`handle`](Self::handle), of a failed connect that counts as `assumed`. What handlers make of it:
+    /// an error to be told, or none, and how it counts; `None` if all stays as it is. No I/O.
+    ///
+    /// ```
+    /// use everpool_engine::{Backend, fault::ConnectFault, handlers::Handlers};
+    ///
+    /// let handlers = Handlers::<std::io::Error>::default();
+    /// let error = std::io::Error::other("not in the list of servers");
+    /// let permanent = ConnectFault::Permanent;
+    /// assert!(handlers.handle_connect(&error, Backend::Postgresql, permanent).is_none());
+    ///
+    /// handlers.listen(|context| {
+    ///     context.set_disconnect(true);
+    ///     Ok(None)
+    /// });
+    /// let handled = handlers.handle_connect(&error, Backend::Postgresql, permanent);
+    /// assert!(matches!(handled, Some((None, ConnectFault::Transient))));
+    /// ```
+    pub fn handle_connect(
+        &self,
+        original: &E,
+        backend: Backend,
+        assumed: ConnectFault,
+    ) -> Option<(Option<Replacement>, ConnectFault)> {
+        let fault = match assumed {
+            ConnectFault::Transient => Fault::Server,
+            ConnectFault::Permanent => Fault::Statement,
+        };
+        let handled = self.handle(original, backend, Origin::Connect, fault);
+        let connect_fault = match handled.fault.is_disconnect() {
+            true => ConnectFault::Transient,
+            false => ConnectFault::Permanent,
+        };
+        let is_other = handled.replacement.is_some() || connect_fault != assumed;
+        is_other.then_some((handled.replacement, connect_fault))
     }
 
     fn registered(&self) -> Registered<E> {

@@ -338,7 +338,9 @@ impl<DB: Driver> Connection<DB> {
 
     #[cold]
     pub(crate) fn judge(&mut self, error: Error, sql: Option<&str>) -> Error {
-        let (error, fault) = self.engine.hooks().judge(error, sql);
+        let all = self.characteristics.over(*self.engine.characteristics());
+        let is_asked_to_read = all.is_read_only() == Some(true);
+        let (error, fault) = self.engine.hooks().judge(error, sql, is_asked_to_read);
         self.inner.saw(fault);
         self.settle();
         error
