@@ -469,6 +469,37 @@ fn a_listener_that_panics_leaves_the_session_usable() {
 }
 
 #[test]
+fn a_savepoint_whose_commit_panics_is_undone() {
+    let script = Script::default();
+    let engine = script.engine(EngineOptions::builder());
+    let mut session = Session::begin(&engine).unwrap();
+    send(&mut session, "outside").unwrap();
+    session.events().before_commit(|_, transaction| {
+        assert!(!transaction.is_nested(), "here");
+        Ok(())
+    });
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let mut nested = session.begin_nested().unwrap();
+        send(&mut nested, "inside").unwrap();
+        nested.commit()
+    }));
+    assert!(panicked.is_err());
+    session.commit().unwrap();
+    assert_eq!(
+        script.heard(),
+        [
+            "1 connect",
+            "1 BEGIN",
+            "1 outside",
+            "1 SAVEPOINT diesel_savepoint_1",
+            "1 inside",
+            "1 ROLLBACK TO SAVEPOINT diesel_savepoint_1",
+            "1 COMMIT"
+        ]
+    );
+}
+
+#[test]
 fn a_session_maker_s_listeners_are_those_of_its_sessions_and_of_no_others() {
     let script = Script::default();
     let engine = script.engine(EngineOptions::builder());

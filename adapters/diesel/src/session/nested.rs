@@ -85,11 +85,13 @@ impl<'a, C: Driver> Nested<'a, C> {
 
 impl<C: Driver> Drop for Nested<'_, C> {
     fn drop(&mut self) {
-        if !self.is_over {
-            self.leave();
-            if self.is_open() {
-                self.abandon();
-            }
+        if self.is_over {
+            // Its end was begun, and a listener panicked: the session's next method rolls it back.
+            return self.session.stack.forsake(self.level);
+        }
+        self.leave();
+        if self.is_open() {
+            self.abandon();
         }
     }
 }
