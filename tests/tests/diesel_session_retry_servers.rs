@@ -295,6 +295,6 @@ fn a_commit_whose_answer_was_cut_off_is_not_done_again() {
     let server = mariadb();
     let proxy = Proxy::to(&server.socket()).unwrap();
     let url = server.url_at(proxy.port());
-    // Whether it came true is not known here: Diesel has two round trips for a COMMIT to MySQL.
+    // Whether it came true is not known here, nor asked.
     assert_eq!(cut_at_commit::<MysqlConnection>(&proxy, &url), 1);
 }

@@ -53,9 +53,9 @@ async fn a_test_without_a_database_is_run() {
     assert!(std::thread::current().name().is_some());
 }
 
-/// Run by the test below, which has a server for it.
+/// Run by the test below, which has a server for it: SQLx reads where it is from the environment.
 #[sqlx::test(migrations = "../migrations")]
-#[ignore = "needs the server of another test"]
+#[ignore = "run by a_test_on_postgres_works_and_its_database_is_dropped"]
 async fn a_test_on_postgres_gets_a_database_of_its_own(pool: PgPool) -> sqlx::Result<()> {
     assert!(is_ours(&pool));
     let database: String = sqlx::query_scalar("SELECT current_database()::text")
