@@ -9,22 +9,21 @@
 //! cargo run --example web_axum 127.0.0.1:8080     # serves until it is interrupted
 //! ```
 
-use std::{error::Error, future::Future, sync::Arc, time::Duration};
+use std::{error::Error, future::Future, time::Duration};
 
 use axum::{
-    Extension, Router,
-    extract::{Request, State},
+    Router,
     http::StatusCode,
-    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use everpool_sqlx::{Engine, EngineOptions, Session, SessionError, create_engine};
+use everpool_axum::{SessionLayer, sqlx::RequestSession};
+use everpool_sqlx::{Engine, EngineOptions, SessionMaker, create_engine};
 use sqlx::Sqlite;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream, ToSocketAddrs},
-    sync::{Mutex, oneshot},
+    sync::oneshot,
 };
 
 /// How long requests under way may keep their connections at the end.
@@ -49,11 +48,11 @@ async fn serve(
     listener: TcpListener,
     end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Box<dyn Error>> {
-    let session_per_request = middleware::from_fn_with_state(engine.clone(), session_per_request);
+    let sessions = SessionMaker::new(engine);
     let service = Router::new()
         .route("/users", get(list).post(add))
         .route("/slow", post(add_slowly))
-        .layer(session_per_request);
+        .layer(SessionLayer::new(move |_| sessions.session()));
     println!("serving at http://{}", listener.local_addr()?);
     axum::serve(listener, service)
         .with_graceful_shutdown(end)
@@ -69,37 +68,15 @@ async fn interrupt() {
     }
 }
 
-/// What a handler gets of its request's session.
-type RequestSession = Extension<Arc<Mutex<Session<Sqlite>>>>;
-
-/// Gives a request a session, which takes a connection when the handler sends its first statement. If
-/// the client hangs up, axum drops this where it stands, and the session is rolled back.
-async fn session_per_request(
-    State(engine): State<Engine<Sqlite>>,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, Failure> {
-    let session = Arc::new(Mutex::new(Session::begin(&engine).await?));
-    request.extensions_mut().insert(Arc::clone(&session));
-    let response = next.run(request).await;
-    let mut session = session.lock().await;
-    match response.status().is_success() {
-        true => session.commit().await?,
-        false => session.rollback().await?,
-    }
-    Ok(response)
-}
-
-async fn list(Extension(session): RequestSession) -> Result<String, Failure> {
+async fn list(mut session: RequestSession<Sqlite>) -> Result<String, Failure> {
     let names: Vec<String> = sqlx::query_scalar("SELECT name FROM users ORDER BY id")
-        .fetch_all(&mut *session.lock().await)
+        .fetch_all(&mut *session)
         .await?;
     Ok(names.join(", "))
 }
 
 /// Adds the users whose names are the lines of the body: all of them or none.
-async fn add(Extension(session): RequestSession, names: String) -> Result<&'static str, Failure> {
-    let mut session = session.lock().await;
+async fn add(mut session: RequestSession<Sqlite>, names: String) -> Result<&'static str, Failure> {
     for name in names.lines() {
         sqlx::query("INSERT INTO users (name) VALUES (?)")
             .bind(name)
@@ -109,7 +86,10 @@ async fn add(Extension(session): RequestSession, names: String) -> Result<&'stat
     Ok("added")
 }
 
-async fn add_slowly(session: RequestSession, names: String) -> Result<&'static str, Failure> {
+async fn add_slowly(
+    session: RequestSession<Sqlite>,
+    names: String,
+) -> Result<&'static str, Failure> {
     let added = add(session, names).await?;
     tokio::time::sleep(Duration::from_secs(3600)).await;
     Ok(added)
@@ -118,21 +98,15 @@ async fn add_slowly(session: RequestSession, names: String) -> Result<&'static s
 /// Why a request failed.
 enum Failure {
     Conflict,
-    Internal(Box<dyn Error>),
+    Internal(sqlx::Error),
 }
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         match error.as_database_error() {
             Some(database) if database.is_unique_violation() => Self::Conflict,
-            _ => Self::Internal(error.into()),
+            _ => Self::Internal(error),
         }
-    }
-}
-
-impl From<SessionError> for Failure {
-    fn from(error: SessionError) -> Self {
-        Self::Internal(error.into())
     }
 }
 

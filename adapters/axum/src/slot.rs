@@ -1,0 +1,106 @@
+//! Where a request's session is.
+
+use std::{any::type_name, fmt, sync::Arc};
+
+use http::request::Parts;
+use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard};
+
+use crate::{EndsWithRequest, SessionRejection};
+
+/// How a request gets its session.
+pub(crate) type Make<S> = dyn Fn(&Parts) -> S + Send + Sync;
+
+/// Whoever has the session alone. The next one can have it when this is dropped.
+pub(crate) type Lent<S> = OwnedMappedMutexGuard<Place<S>, S>;
+
+/// Has a request's session made when it is asked for, and lends it to one at a time. It is an extension of the
+/// request.
+pub(crate) struct Slot<S: EndsWithRequest> {
+    make: Arc<Make<S>>,
+    place: Arc<Mutex<Place<S>>>,
+}
+
+pub(crate) struct Place<S: EndsWithRequest> {
+    session: Option<S>,
+    /// The response is made, and nobody would commit a session.
+    is_over: bool,
+}
+
+/// What there is to be ended when the response is made.
+pub(crate) enum Left<S> {
+    Nothing,
+    Session(S),
+    /// Somebody has the session still, and nobody will commit it.
+    InUse,
+}
+
+impl<S: EndsWithRequest> Slot<S> {
+    pub(crate) fn new(make: Arc<Make<S>>) -> Self {
+        let place = Place {
+            session: None,
+            is_over: false,
+        };
+        Self {
+            make,
+            place: Arc::new(Mutex::new(place)),
+        }
+    }
+
+    /// That of a request.
+    pub(crate) fn of(request: &Parts) -> Result<&Self, SessionRejection> {
+        let slot = request.extensions.get();
+        slot.ok_or(SessionRejection::NoLayer(type_name::<S>()))
+    }
+
+    /// Does not wait: who has it may be the one who asks.
+    pub(crate) fn borrow(&self, request: &Parts) -> Result<Lent<S>, SessionRejection> {
+        let place = Arc::clone(&self.place).try_lock_owned();
+        let place = place.map_err(|_| SessionRejection::InUse)?;
+        if place.is_over {
+            return Err(SessionRejection::Over);
+        }
+        let lent = OwnedMutexGuard::map(place, |place| {
+            place.session.get_or_insert_with(|| (self.make)(request))
+        });
+        Ok(lent)
+    }
+
+    /// Waits until nobody has it. `None` if it is over, or nobody has borrowed it before.
+    #[cfg(feature = "diesel")]
+    pub(crate) async fn wait(&self) -> Option<Lent<S>> {
+        let place = Arc::clone(&self.place).lock_owned().await;
+        OwnedMutexGuard::try_map(place, |place| place.session.as_mut()).ok()
+    }
+
+    pub(crate) fn close(&self) -> Left<S> {
+        let Ok(mut place) = self.place.try_lock() else {
+            return Left::InUse;
+        };
+        place.is_over = true;
+        place.session.take().map_or(Left::Nothing, Left::Session)
+    }
+}
+
+impl<S: EndsWithRequest> Clone for Slot<S> {
+    fn clone(&self) -> Self {
+        Self {
+            make: Arc::clone(&self.make),
+            place: Arc::clone(&self.place),
+        }
+    }
+}
+
+/// There was no response, or somebody had the session for longer.
+impl<S: EndsWithRequest> Drop for Place<S> {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.abandon();
+        }
+    }
+}
+
+impl<S: EndsWithRequest> fmt::Debug for Slot<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot").finish_non_exhaustive()
+    }
+}
