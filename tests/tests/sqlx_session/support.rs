@@ -5,18 +5,26 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(not(sqlx_0_8))]
+use everpool_sqlx::AssertSqlSafe as safe;
 use everpool_sqlx::{
-    AssertSqlSafe, Driver, Engine, EngineOptions, Error, Executor, Postgres, Session, SessionError,
-    Sqlite, StateError, create_engine, query_scalar, raw_sql,
+    Driver, Engine, EngineOptions, Error, Executor, Postgres, Session, SessionError, Sqlite,
+    StateError, create_engine, query_scalar, raw_sql,
 };
 use everpool_tests::PostgreSql;
+
+/// SQLx 0.8 takes any text.
+#[cfg(sqlx_0_8)]
+fn safe(sql: &str) -> &str {
+    sql
+}
 
 pub(crate) fn engine<DB: Driver>(url: &str) -> Engine<DB> {
     create_engine(url, EngineOptions::default()).unwrap()
 }
 
 pub(crate) async fn send<DB: Driver>(session: &mut Session<DB>, sql: &str) -> Result<(), Error> {
-    session.execute(raw_sql(AssertSqlSafe(sql))).await.map(drop)
+    session.execute(raw_sql(safe(sql))).await.map(drop)
 }
 
 pub(crate) fn insert(i: i32) -> String {
