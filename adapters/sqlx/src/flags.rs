@@ -11,6 +11,19 @@ pub(crate) struct Flags {
     is_lent_out: bool,
     /// The driver has rollbacks of levels of transaction to send before anything else.
     abandoned: Option<Abandoned>,
+    own_end: OwnEnd,
+}
+
+/// Whether the database has ended the transaction by itself, as SQLite does with some errors (`OR ROLLBACK`, a
+/// full disk), while the driver counts its levels on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OwnEnd {
+    /// → Possible
+    No,
+    /// There was an error, and nobody has asked. → No, Seen
+    Possible,
+    /// What follows is in another transaction, which takes nothing but a rollback. → No, with the next one
+    Seen,
 }
 
 /// The last of the rollbacks that wait to be sent.
@@ -41,6 +54,7 @@ impl Flags {
             reader: Reader::new(backend),
             is_lent_out: false,
             abandoned: None,
+            own_end: OwnEnd::No,
         }
     }
 
@@ -56,7 +70,17 @@ impl Flags {
     /// Whether something is to be read, or to be sent, before the next statement.
     #[inline]
     pub(crate) fn is_behind(&self) -> bool {
-        self.progress != Progress::Resting || self.abandoned.is_some()
+        self.progress != Progress::Resting || self.abandoned.is_some() || self.may_have_ended()
+    }
+
+    /// Whether the database is to be asked if the transaction is still open.
+    pub(crate) fn may_have_ended(&self) -> bool {
+        self.own_end == OwnEnd::Possible && self.reader.may_be_open()
+    }
+
+    /// Whether the database has ended the transaction whose levels the driver counts.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.own_end == OwnEnd::Seen
     }
 
     pub(crate) fn is_lent_out(&self) -> bool {
@@ -113,6 +137,9 @@ impl Flags {
     #[cold]
     pub(crate) fn failed(&mut self, error: &Error) {
         self.rests();
+        if self.backend == Backend::Sqlite && self.own_end == OwnEnd::No {
+            self.own_end = OwnEnd::Possible;
+        }
         match error.as_database_error() {
             Some(error) => self.reader.failed(error.message()),
             None => self.reader.given_up(),
@@ -122,6 +149,12 @@ impl Flags {
     /// Whether the last statement succeeds will not be known, whatever comes next.
     pub(crate) fn gives_up(&mut self) {
         self.reader.given_up();
+    }
+
+    /// The database was asked whether the transaction is still open.
+    pub(crate) fn seen(&mut self, is_open: bool) {
+        self.progress = Progress::Resting;
+        self.own_end = if is_open { OwnEnd::No } else { OwnEnd::Seen };
     }
 
     fn rests(&mut self) {
@@ -181,6 +214,7 @@ impl Flags {
     pub(crate) fn put_in_order(&mut self) {
         self.rests();
         self.is_lent_out = false;
+        self.own_end = OwnEnd::No;
     }
 
     /// What the words mean on this connection is not known.

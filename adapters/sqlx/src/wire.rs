@@ -236,6 +236,16 @@ impl<DB: Driver> Wire<DB> {
     /// that was given up is nobody's.
     #[cold]
     pub(crate) async fn catch_up(&mut self) -> Answer<()> {
+        if self.flags.may_have_ended() {
+            self.look_whether_open().await?;
+        }
+        match self.flags.is_behind() {
+            true => self.finish().await,
+            false => Ok(()),
+        }
+    }
+
+    async fn finish(&mut self) -> Answer<()> {
         let abandoned = self.flags.abandoned();
         self.flush_all().await?;
         let Some(abandoned) = abandoned else {

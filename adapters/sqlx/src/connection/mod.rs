@@ -24,6 +24,7 @@ use crate::{
     connector::Connector,
     driver::Driver,
     engine::{CheckoutError, Engine},
+    flags::Flags,
     wire::Wire,
 };
 
@@ -357,6 +358,10 @@ impl<DB: Driver> Connection<DB> {
             self.invalidate();
             resume_unwind(panic);
         }
+    }
+
+    pub(crate) fn flags(&mut self) -> Option<&Flags> {
+        self.wire().map(|wire| wire.flags())
     }
 
     pub(crate) fn wire(&mut self) -> Option<&mut Wire<DB>> {

@@ -1,7 +1,7 @@
 //! What passes through a Connection: every statement.
 
 use async_stream::try_stream;
-use futures_core::stream::BoxStream;
+use futures_core::{future::BoxFuture, stream::BoxStream};
 use futures_util::StreamExt;
 use sqlx::{Error, Execute};
 
@@ -9,6 +9,7 @@ use super::Connection;
 use crate::{
     driver::{Driver, Piece},
     executor::Source,
+    flags::Flags,
     version::{Described, Prepared, Sql, again, peek, text},
 };
 
@@ -23,6 +24,9 @@ macro_rules! pass {
         $self.announce(sql).await?;
         let answer = $self.ready().await?.$way(sql, query).await;
         $self.answered(sql, &answer);
+        if answer.is_err() && $self.may_have_ended() {
+            $self.look_whether_open().await;
+        }
         $self.leave(answer, Some(sql))
     }};
 }
@@ -53,6 +57,20 @@ impl<DB: Driver> Connection<DB> {
         if self.watch.is_told() {
             self.tell_of(|watch| watch.answered(&sql, answer.as_ref().err()));
         }
+    }
+
+    fn may_have_ended(&mut self) -> bool {
+        self.flags().is_some_and(Flags::may_have_ended)
+    }
+
+    /// Before the error is told: a session cannot wait for this when it decides about its next statement.
+    #[cold]
+    fn look_whether_open(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if let Err(error) = self.catch_up().await {
+                tracing::debug!(target: "everpool::sqlx", %error, "Not known whether a transaction is open");
+            }
+        })
     }
 
     /// A statement of this crate's own.
@@ -140,6 +158,9 @@ where
         }
         drop(pieces);
         lent.answered(sql, &answer);
+        if answer.is_err() && lent.may_have_ended() {
+            lent.look_whether_open().await;
+        }
         lent.leave(answer, Some(sql))?;
     })
 }

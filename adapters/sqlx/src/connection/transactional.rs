@@ -41,7 +41,8 @@ impl<DB: Driver> Connection<DB> {
     #[inline]
     fn is_ended(&mut self) -> bool {
         let is_shown = self.omitted.is_none() && self.engine.backend() != Backend::Mysql;
-        is_shown && self.wire().is_some_and(|wire| !wire.flags().may_be_open())
+        let flags = self.flags();
+        is_shown && flags.is_some_and(|flags| flags.has_ended() || !flags.may_be_open())
     }
 
     /// Which transaction this is, as PostgreSQL numbers them.

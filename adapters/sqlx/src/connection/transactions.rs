@@ -149,7 +149,8 @@ impl<DB: Driver> Connection<DB> {
 
     /// Whether a transaction is open that takes nothing but a rollback.
     fn is_aborted(&mut self) -> bool {
-        self.wire().is_some_and(|wire| wire.flags().is_aborted())
+        self.flags()
+            .is_some_and(|flags| flags.is_aborted() || flags.has_ended())
     }
 
     /// What was not read yet may be an error, and what was done past this connection may have failed or

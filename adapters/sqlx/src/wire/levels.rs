@@ -25,7 +25,11 @@ fn level(around: usize, outermost: &'static str, nested: &'static str) -> &'stat
 impl<DB: Driver> Wire<DB> {
     /// Begins a transaction or sets a savepoint.
     pub(crate) async fn begin(&mut self, statement: Option<Begin>) -> Answer<()> {
-        self.flags.sends(level(self.depth(), BEGIN, SAVEPOINT));
+        let depth = self.depth();
+        if depth == 0 {
+            self.flags.seen(true);
+        }
+        self.flags.sends(level(depth, BEGIN, SAVEPOINT));
         let answer = DB::TransactionManager::begin(&mut self.connection, statement).await;
         self.answered(answer)
     }
@@ -65,6 +69,27 @@ impl<DB: Driver> Wire<DB> {
             .sends(level(depth.saturating_sub(1), ROLLBACK, ROLLBACK_TO));
         let answer = DB::TransactionManager::rollback(&mut self.connection).await;
         self.answered(answer)
+    }
+
+    /// Whether the database has ended the transaction by itself, which it says nowhere: then another one can
+    /// be begun. That stays open, so that what follows is not committed by itself. It takes no lock. What a text
+    /// has begun is the program's to look after.
+    #[cold]
+    pub(super) async fn look_whether_open(&mut self) -> Answer<()> {
+        if self.depth() == 0 {
+            self.flags.seen(true);
+            return Ok(());
+        }
+        self.flags.asks();
+        let begun = DB::run(&mut self.connection, BEGIN.to_owned()).await;
+        let is_open = begun.is_err();
+        match begun {
+            Err(error) if error.as_database_error().is_none() => self.answered(Err(error)),
+            _ => {
+                self.flags.seen(is_open);
+                Ok(())
+            }
+        }
     }
 
     /// Has the innermost level rolled back with the next statement. No I/O.
