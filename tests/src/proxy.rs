@@ -2,6 +2,7 @@
 
 mod acceptor;
 mod pump;
+mod snare;
 mod state;
 
 use std::io;
@@ -9,7 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use snare::Lost;
+
 use acceptor::Acceptor;
+use snare::Snare;
 use state::{Fate, Shared};
 
 use crate::port::Port;
@@ -163,6 +167,18 @@ impl Proxy {
     /// Its connection stays open, and the others go on.
     pub fn answer_with(&self, bytes: impl Into<Vec<u8>>) {
         self.shared.await_answer(Fate::Garbage(bytes.into()));
+    }
+
+    /// Cuts the connection on which the next request arrives that has this text in it, and loses the request, or
+    /// its answer: a COMMIT that never was, or one that nobody hears of. The others go on.
+    pub fn cut_at(&self, text: &str, lost: Lost, ending: Ending) {
+        let text = text.as_bytes().to_vec();
+        self.shared.await_request(Snare { text, lost, ending });
+    }
+
+    /// Whether the request of [`cut_at`](Self::cut_at) is still awaited.
+    pub fn awaits_request(&self) -> bool {
+        self.shared.has_snare()
     }
 
     /// What passed, connection by connection, in the order in which they were accepted. What is on its way at

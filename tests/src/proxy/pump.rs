@@ -67,7 +67,7 @@ impl Pump<'_> {
                 // An error ends a stream as its end does.
                 read => read.unwrap_or(0),
             };
-            let passage = self.shared.enter(self.id, self.way, arrived)?;
+            let passage = self.shared.enter(self.id, self.way, &buffer[..arrived])?;
             let (bytes, ending) = match &passage {
                 Passage::Whole => (&buffer[..arrived], None),
                 Passage::Nothing => (&[][..], None),

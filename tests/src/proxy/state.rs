@@ -9,6 +9,7 @@ use std::{io, mem};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use rustix::net::connect_unspec;
 
+use super::snare::{Lost, Snare};
 use super::{Ending, Traffic};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -80,6 +81,7 @@ struct State {
     /// Between one byte and the next.
     pause: Duration,
     fate: Option<Fate>,
+    snare: Option<Snare>,
     /// How many are passing bytes on at this moment.
     passing: usize,
     connections: Vec<Connection>,
@@ -131,6 +133,14 @@ impl Shared {
         self.change(|state| state.fate = Some(fate));
     }
 
+    pub(super) fn await_request(&self, snare: Snare) {
+        self.change(|state| state.snare = Some(snare));
+    }
+
+    pub(super) fn has_snare(&self) -> bool {
+        self.state.lock().snare.is_some()
+    }
+
     /// Returns when all have ended, with their number.
     pub(super) fn cut_all(&self, ending: Ending) -> io::Result<usize> {
         let mut state = self.state.lock();
@@ -175,10 +185,10 @@ impl Shared {
 
     /// Waits until bytes that have arrived may pass; `None` when their connection was cut meanwhile.
     /// Whoever gets a passage says [`left`](Self::left).
-    pub(super) fn enter(&self, id: usize, way: Direction, arrived: usize) -> Option<Passage> {
+    pub(super) fn enter(&self, id: usize, way: Direction, arrived: &[u8]) -> Option<Passage> {
         let arrival = Instant::now();
         let mut state = self.state.lock();
-        *state.connections[id].traffic.arrived(way) += arrived as u64;
+        *state.connections[id].traffic.arrived(way) += arrived.len() as u64;
         self.changed.notify_all();
         loop {
             if state.connections[id].cut {
@@ -266,9 +276,30 @@ impl State {
         cut.all(|connection| !connection.traffic.open)
     }
 
-    fn passage(&mut self, id: usize, way: Direction, arrived: usize) -> Passage {
+    fn passage(&mut self, id: usize, way: Direction, arrived: &[u8]) -> Passage {
+        match way {
+            Direction::Request => self.passage_of_request(id, arrived),
+            Direction::Answer => self.passage_of_answer(id, arrived.len()),
+        }
+    }
+
+    fn passage_of_request(&mut self, id: usize, arrived: &[u8]) -> Passage {
+        let Some(snare) = self.snare.take_if(|snare| snare.catches(arrived)) else {
+            return Passage::Whole;
+        };
+        let (after, ending) = (0, snare.ending);
+        match snare.lost {
+            Lost::Request => Passage::First(after, ending),
+            Lost::Answer => {
+                self.connections[id].fate = Some(Fate::Cut { after, ending });
+                Passage::Whole
+            }
+        }
+    }
+
+    fn passage_of_answer(&mut self, id: usize, arrived: usize) -> Passage {
         let connection = &mut self.connections[id];
-        if way == Direction::Request || arrived == 0 {
+        if arrived == 0 {
             return Passage::Whole;
         }
         if connection.fate.is_none() {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use everpool_tests::proxy::Ending;
+use everpool_tests::proxy::{Ending, Lost};
 use everpool_tests::{MariaDb, PgBouncer, PostgreSql, Proxy};
 use tempfile::TempDir;
 
@@ -284,6 +284,34 @@ fn garbage_comes_instead_of_an_answer_and_nothing_after_it() {
     assert_eq!(ask(&mut other, "sound"), "sound");
     proxy.cut(Ending::Fin).unwrap();
     assert_eq!(rest(&mut client), (String::new(), None));
+}
+
+#[test]
+fn a_request_is_lost_by_its_text() {
+    let (_echo, proxy) = start();
+    let (mut client, mut other) = (connect(&proxy), connect(&proxy));
+    proxy.cut_at("COMMIT", Lost::Request, Ending::Fin);
+    assert_eq!(ask(&mut client, "COMMA"), "COMMA");
+    assert!(proxy.awaits_request());
+    client.write_all(b"\x01COMMIT\0").unwrap();
+    assert_eq!(rest(&mut client), (String::new(), None));
+    assert!(!proxy.awaits_request());
+    assert_eq!(ask(&mut other, "COMMIT"), "COMMIT");
+    assert_eq!(proxy.traffic()[0].to_server, 10, "the request did not pass");
+}
+
+#[test]
+fn an_answer_is_lost_by_the_text_of_its_request() {
+    let (_echo, proxy) = start();
+    let (mut client, mut other) = (connect(&proxy), connect(&proxy));
+    proxy.cut_at("COMMIT", Lost::Answer, Ending::Reset);
+    assert_eq!(ask(&mut other, "BEGIN"), "BEGIN");
+    client.write_all(b"COMMIT").unwrap();
+    let reset = Some(ErrorKind::ConnectionReset);
+    assert_eq!(rest(&mut client), (String::new(), reset));
+    assert_eq!(ask(&mut other, "COMMIT"), "COMMIT");
+    let traffic = proxy.traffic()[0];
+    assert_eq!((traffic.to_server, traffic.from_server), (11, 11));
 }
 
 #[test]
