@@ -9,6 +9,8 @@ mod daemon;
 mod directory;
 mod error;
 mod guard;
+#[cfg(feature = "journal")]
+pub mod journal;
 pub mod mariadb;
 pub mod pgbouncer;
 mod port;
