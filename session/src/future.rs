@@ -3,11 +3,15 @@
 //! A task may leave at every `await`. What was sent and not answered counts as lost, with its connection;
 //! the next method goes on with what is left ([`Stack::resume`]).
 
+#[cfg(feature = "tokio")]
+mod attempts;
 mod begin;
 mod events;
 
 use std::{error::Error, future::Future, pin::Pin, sync::Arc, time::Duration};
 
+#[cfg(feature = "tokio")]
+pub use attempts::pause;
 pub use begin::{Begins, begin};
 pub use events::SessionEvents;
 

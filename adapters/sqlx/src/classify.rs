@@ -52,6 +52,19 @@ fn connect_of_database(error: &dyn DatabaseError) -> ConnectFault {
     }
 }
 
+/// Whether another transaction stood in the way, so that all of this one may succeed if it is done once more.
+pub(crate) fn is_conflict(error: &Error) -> bool {
+    let Some(error) = error.as_database_error() else {
+        return false;
+    };
+    match Code::of(error) {
+        Some(Code::Postgresql { sqlstate, .. }) => fault::postgresql::is_retryable(sqlstate),
+        Some(Code::Mysql(number)) => fault::mysql::is_retryable(number),
+        Some(Code::Sqlite(code)) => fault::sqlite::is_retryable(code),
+        None => false,
+    }
+}
+
 /// Whether the server takes no writes, as one does that was a primary before a failover.
 pub(crate) fn is_read_only(error: &Error) -> bool {
     let Some(error) = error.as_database_error() else {

@@ -1,6 +1,8 @@
 use everpool_engine::{Backend, reader::Reader};
 use sqlx::Error;
 
+use crate::classify;
+
 /// What is known of a driver's connection without asking it. This file alone changes it.
 #[derive(Debug)]
 pub(crate) struct Flags {
@@ -12,6 +14,7 @@ pub(crate) struct Flags {
     /// The driver has rollbacks of levels of transaction to send before anything else.
     abandoned: Option<Abandoned>,
     own_end: OwnEnd,
+    noted: Noted,
 }
 
 /// Whether the database has ended the transaction by itself, as SQLite does with some errors (`OR ROLLBACK`, a
@@ -24,6 +27,15 @@ enum OwnEnd {
     Possible,
     /// What follows is in another transaction, which takes nothing but a rollback. → No, with the next one
     Seen,
+}
+
+/// What was seen of statements since somebody asked.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Noted {
+    /// One met a conflict with another transaction.
+    pub(crate) is_conflict: bool,
+    /// One of the program's own ends transactions.
+    pub(crate) is_end: bool,
 }
 
 /// The last of the rollbacks that wait to be sent.
@@ -55,6 +67,7 @@ impl Flags {
             is_lent_out: false,
             abandoned: None,
             own_end: OwnEnd::No,
+            noted: Noted::default(),
         }
     }
 
@@ -114,6 +127,17 @@ impl Flags {
         self.reader.sent(sql);
     }
 
+    /// The same, of one of the program's.
+    #[inline]
+    pub(crate) fn passes(&mut self, sql: &str) {
+        self.sends(sql);
+        self.noted.is_end |= self.reader.is_ending();
+    }
+
+    pub(crate) fn take_noted(&mut self) -> Noted {
+        std::mem::take(&mut self.noted)
+    }
+
     /// The next part of an answer is asked for, or something that is no statement.
     #[inline]
     pub(crate) fn asks(&mut self) {
@@ -140,6 +164,7 @@ impl Flags {
         if self.backend == Backend::Sqlite && self.own_end == OwnEnd::No {
             self.own_end = OwnEnd::Possible;
         }
+        self.noted.is_conflict |= classify::is_conflict(error);
         match error.as_database_error() {
             Some(error) => self.reader.failed(error.message()),
             None => self.reader.given_up(),

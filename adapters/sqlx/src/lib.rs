@@ -119,8 +119,8 @@ pub use everpool_engine::{
     engine_from_env, handlers, isolation, pool_from_config, twophase,
 };
 pub use everpool_session::{
-    Cause, LostCommit, Moment, Origin, Outcome, SessionOptions, SessionTransaction, StateError,
-    TransactionId,
+    Cause, LostCommit, Moment, Origin, Outcome, Retry, RetryPolicy, RetryReason, RetryWhen,
+    SessionOptions, SessionTransaction, StateError, TransactionId,
 };
 
 /// For the macros of this crate.

@@ -142,7 +142,7 @@ impl<DB: Driver> Wire<DB> {
     where
         E: Execute<'q, DB> + 'q,
     {
-        self.flags.sends(sql);
+        self.flags.passes(sql);
         let answer = DB::execute(&mut self.connection, query).await;
         self.answered(answer)
     }
@@ -151,7 +151,7 @@ impl<DB: Driver> Wire<DB> {
     where
         E: Execute<'q, DB> + 'q,
     {
-        self.flags.sends(sql);
+        self.flags.passes(sql);
         let answer = DB::fetch_all(&mut self.connection, query).await;
         self.answered(answer)
     }
@@ -167,7 +167,7 @@ impl<DB: Driver> Wire<DB> {
         if self.flags.backend() == Backend::Mysql {
             return self.fetch_first(sql, query).await;
         }
-        self.flags.sends(sql);
+        self.flags.passes(sql);
         let answer = DB::fetch_optional(&mut self.connection, query).await;
         self.answered(answer)
     }
@@ -190,7 +190,7 @@ impl<DB: Driver> Wire<DB> {
     where
         E: Execute<'q, DB> + 'q,
     {
-        self.flags.sends(sql);
+        self.flags.passes(sql);
         let rows = DB::fetch_many(&mut self.connection, query);
         Rows::new(rows, &mut self.flags)
     }

@@ -162,6 +162,11 @@ impl Reader {
         self.state == State::Undone
     }
 
+    /// Whether what was sent last, and is not answered yet, ends the transaction if it succeeds.
+    pub fn is_ending(&self) -> bool {
+        self.sent == Effect::Ends
+    }
+
     /// Whether a transaction may be open. If not, none is.
     #[inline]
     pub fn may_be_open(&self) -> bool {
@@ -212,6 +217,17 @@ mod tests {
         assert!(reader.may_be_open());
         reader.succeeded();
         assert!(!reader.may_be_open());
+    }
+
+    #[test]
+    fn an_end_is_under_way_until_it_is_answered() {
+        let mut reader = after(&[("BEGIN", true)]);
+        reader.sent(COMMIT);
+        assert!(reader.is_ending());
+        reader.succeeded();
+        assert!(!reader.is_ending());
+        reader.sent("INSERT INTO t VALUES ('COMMIT')");
+        assert!(!reader.is_ending());
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod events;
 mod mariadb;
 mod outcome;
 mod postgresql;
+mod retry;
+mod retry_servers;
 mod sqlite;
 mod states;
 mod support;

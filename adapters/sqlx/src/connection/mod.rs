@@ -1,6 +1,7 @@
 mod as_trait;
 mod driver_connection;
 mod levels;
+mod retry;
 mod statements;
 mod transactional;
 mod transactions;
@@ -17,6 +18,7 @@ use std::{
 
 use everpool_core::{Detached, Info, Residue, Tokio};
 use everpool_engine::{DetachError, Watch, events::Event, future, isolation::Characteristics};
+use everpool_session::RetryReason;
 use sqlx::Error;
 
 use crate::{
@@ -24,7 +26,7 @@ use crate::{
     connector::Connector,
     driver::Driver,
     engine::{CheckoutError, Engine},
-    flags::Flags,
+    flags::{Flags, Noted},
     wire::Wire,
 };
 
@@ -86,6 +88,10 @@ pub struct Connection<DB: Driver> {
     watch: Arc<Watch>,
     /// It has taken a connection before.
     was_connected: bool,
+    /// What its transaction has met that another one may be spared.
+    met: Option<RetryReason>,
+    /// The program has ended a transaction in its own words, or tried to.
+    has_ended: bool,
 }
 
 impl<DB: Driver> Connection<DB> {
@@ -101,6 +107,8 @@ impl<DB: Driver> Connection<DB> {
             depth: 0,
             scope: 0,
             was_connected: false,
+            met: None,
+            has_ended: false,
         }
     }
 
@@ -159,6 +167,9 @@ impl<DB: Driver> Connection<DB> {
 
     fn taken(&mut self) {
         self.forget_characteristics();
+        if let Some(wire) = self.inner.settled() {
+            let _of_others: Noted = wire.flags_mut().take_noted();
+        }
         let hooks = self.engine.hooks();
         if hooks.callbacks().hear_returns() {
             let callbacks = hooks.callbacks().clone();
@@ -228,21 +239,9 @@ impl<DB: Driver> Connection<DB> {
 
     /// Returns the connection, and all levels of transaction are over.
     pub(crate) fn give_back(&mut self) {
-        self.settle();
+        self.take_note();
         self.inner.release();
         self.depth = 0;
-    }
-
-    /// Takes note of a connection that was lost. One that was given up in the middle goes back, for the
-    /// pool to put it in order.
-    #[inline]
-    pub(crate) fn settle(&mut self) {
-        match self.inner.settled() {
-            Some(wire) if wire.is_cut() => self.inner.release(),
-            _ => {
-                self.inner.settle();
-            }
-        }
     }
 
     #[inline]

@@ -76,7 +76,7 @@ impl<DB: Driver> Connection<DB> {
             Control::Begin | Control::Savepoint(_) => self.send_begin(None).await,
             Control::Release(number) => self.commit_level(number as usize + 1).await,
             Control::RollbackTo(number) => self.rollback_level(number as usize + 1).await,
-            Control::Commit => self.commit().await,
+            Control::Commit => self.commit_everything().await,
             Control::Rollback => self.rollback_everything().await,
         }
     }

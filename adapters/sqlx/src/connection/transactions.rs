@@ -107,6 +107,11 @@ impl<DB: Driver> Connection<DB> {
     /// If a statement had failed and the server would answer COMMIT by a rollback and no error, it is
     /// rolled back here, and that is the error.
     pub async fn commit(&mut self) -> Result<(), Error> {
+        self.has_ended = true;
+        self.commit_everything().await
+    }
+
+    pub(crate) async fn commit_everything(&mut self) -> Result<(), Error> {
         self.check_no_twophase()?;
         self.commit_level(1).await
     }

@@ -1,9 +1,10 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Instant};
 
 use everpool_engine::{Backend, isolation::CharacteristicsError};
 use everpool_session::{
-    Listeners, SessionOptions, SessionSettings,
+    Listeners, RetryPolicy, SessionOptions, SessionSettings,
     future::{self, Participant},
+    retry::{Attempts, Failure},
 };
 
 use super::{Nested, Session, SessionError, SessionEvents, Work, do_in};
@@ -104,9 +105,76 @@ impl<DB: Driver> SessionMaker<DB> {
         T: Send,
         E: From<SessionError> + Send,
     {
+        begin_in(&mut self.session(), work).await
+    }
+
+    /// Does some work in a session of its own, as [`begin`](Self::begin) does; and once more, in another session,
+    /// if it failed because another transaction stood in its way or its connection was lost: a deadlock (40P01;
+    /// 1213), a serialization failure (40001; 1020), a lock that did not come in time (MySQL's 1205), SQLite's
+    /// `BUSY`, a disconnect. How the work wraps the database's error does not matter: the session has seen it.
+    /// Nothing is done again that may be committed: if the answer to COMMIT was lost, or the work has ended the
+    /// transaction itself, be it by a COMMIT in its own words, or in `AUTOCOMMIT`. What the work leaves to
+    /// [`on_commit`](Session::on_commit) is done for the attempt that is committed alone. Waits for what is sent, and
+    /// for the pauses of `retry`. If the future is dropped, the attempt under way is rolled back, and there is no
+    /// other.
+    ///
+    /// The work must do nothing outside of the session that may not be done twice. For errors on the
+    /// [`driver_connection`](Session::driver_connection), which the session does not see, there is
+    /// [`Retry::when`](everpool_session::Retry::when). A COMMIT among several statements in one text is not noticed, nor,
+    /// on MySQL, a statement that commits by the way (`CREATE TABLE`): neither is for such work.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`begin`](Self::begin), of the last attempt.
+    #[cfg_attr(
+        feature = "_sqlite",
+        doc = r#"
+```
+# #[tokio::main]
+# async fn main() -> Result<(), Box<dyn std::error::Error>> {
+# use everpool_sqlx::{
+#     EngineOptions, Retry, SessionError, SessionMaker, SessionOptions, Sqlite, create_engine, query,
+# };
+# let engine = create_engine::<Sqlite>("sqlite://", EngineOptions::default())?;
+let options = SessionOptions::default().isolation_level("SERIALIZABLE");
+let sessions = SessionMaker::with_options(&engine, &options)?;
+let work = sessions.run(Retry::default(), |session| {
+    Box::pin(async move {
+        query("CREATE TABLE t (x INTEGER)").execute(session).await?;
+        Ok::<(), SessionError>(())
+    })
+});
+work.await?;
+# Ok(())
+# }
+```
+"#
+    )]
+    pub async fn run<T, E, F>(&self, retry: impl RetryPolicy<E> + Send, mut work: F) -> Result<T, E>
+    where
+        F: for<'s> FnMut(&'s mut Session<DB>) -> Work<'s, T, E> + Send,
+        T: Send,
+        E: From<SessionError> + Send,
+    {
+        let mut attempts = Attempts::begin(retry, Instant::now());
+        loop {
+            match self.attempt(&mut work).await {
+                Ok(done) => return Ok(done),
+                Err(failure) => future::pause(&mut attempts, failure).await?,
+            }
+        }
+    }
+
+    /// The session is gone, and its connection back, before anybody waits for another attempt.
+    async fn attempt<T, E, F>(&self, work: F) -> Result<T, Failure<E>>
+    where
+        F: for<'s> FnOnce(&'s mut Session<DB>) -> Work<'s, T, E> + Send,
+        T: Send,
+        E: From<SessionError> + Send,
+    {
         let mut session = self.session();
-        let level = future::begin_transaction(&mut session).await?;
-        do_in(Nested::enter(&mut session, level), work).await
+        let done = begin_in(&mut session, work).await;
+        done.map_err(|error| session.failure(error))
     }
 
     /// Registers listeners of the sessions that are made from now on.
@@ -118,6 +186,17 @@ impl<DB: Driver> SessionMaker<DB> {
     pub fn engine(&self) -> &Engine<DB> {
         &self.engine
     }
+}
+
+async fn begin_in<DB, T, E, F>(session: &mut Session<DB>, work: F) -> Result<T, E>
+where
+    DB: Driver,
+    F: for<'s> FnOnce(&'s mut Session<DB>) -> Work<'s, T, E> + Send,
+    T: Send,
+    E: From<SessionError> + Send,
+{
+    let level = future::begin_transaction(session).await?;
+    do_in(Nested::enter(session, level), work).await
 }
 
 impl<DB: Driver> Clone for SessionMaker<DB> {

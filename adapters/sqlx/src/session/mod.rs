@@ -7,7 +7,8 @@ use std::{fmt, sync::Arc};
 
 use everpool_session::{
     Listeners, SessionSettings, SessionTransaction, blocking,
-    future::{self, Participant},
+    future::{self, Participant, Transactional},
+    retry::Failure,
     stack::{Callback, Method, On, Stack},
 };
 use futures_core::future::BoxFuture;
@@ -255,6 +256,10 @@ impl<DB: Driver> Session<DB> {
     /// The driver's, of BEGIN, or that there is no connection.
     pub async fn connection(&mut self) -> Result<&mut Connection<DB>, Error> {
         future::ready(self).await.map_err(session_refused)?;
+        if self.connection.met().is_some() {
+            let levels = self.levels();
+            self.connection.overcomes(levels);
+        }
         Ok(&mut self.connection)
     }
 
@@ -302,6 +307,18 @@ impl<DB: Driver> Session<DB> {
     /// The engine that its connections come from.
     pub fn engine(&self) -> &Engine<DB> {
         self.connection.engine()
+    }
+}
+
+impl<DB: Driver> Session<DB> {
+    /// What is left of an attempt that gave this error.
+    fn failure<E>(&mut self, error: E) -> Failure<E> {
+        let is_known = self.stack.may_have_committed();
+        Failure {
+            error,
+            met: self.connection.met(),
+            may_be_committed: is_known || self.connection.may_have_committed(),
+        }
     }
 }
 

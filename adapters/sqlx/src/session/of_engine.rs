@@ -1,7 +1,7 @@
 //! What an engine does with sessions.
 
 use everpool_engine::{Backend, isolation::CharacteristicsError};
-use everpool_session::{Outcome, TransactionId};
+use everpool_session::{Outcome, RetryPolicy, TransactionId};
 use sqlx::Error;
 
 use super::{Session, SessionError, SessionMaker, Work};
@@ -46,6 +46,44 @@ engine
         E: From<SessionError> + Send,
     {
         SessionMaker::new(self).begin(work).await
+    }
+
+    /// Does some work in a session, as [`session`](Self::session) does; and once more, in another session, if it
+    /// failed because another transaction stood in its way or its connection was lost. Nothing is done again that
+    /// may be committed. See [`SessionMaker::run`], which this calls. Waits for what is sent, and for the pauses of
+    /// `retry`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`session`](Self::session), of the last attempt.
+    #[cfg_attr(
+        feature = "_sqlite",
+        doc = r#"
+```
+# #[tokio::main]
+# async fn main() -> Result<(), Box<dyn std::error::Error>> {
+# use everpool_sqlx::{EngineOptions, Retry, SessionError, Sqlite, create_engine, query};
+# let engine = create_engine::<Sqlite>("sqlite://", EngineOptions::default())?;
+engine
+    .run(Retry::default(), |session| {
+        Box::pin(async move {
+            query("CREATE TABLE t (x INTEGER)").execute(session).await?;
+            Ok::<(), SessionError>(())
+        })
+    })
+    .await?;
+# Ok(())
+# }
+```
+"#
+    )]
+    pub async fn run<T, E, F>(&self, retry: impl RetryPolicy<E> + Send, work: F) -> Result<T, E>
+    where
+        F: for<'s> FnMut(&'s mut Session<DB>) -> Work<'s, T, E> + Send,
+        T: Send,
+        E: From<SessionError> + Send,
+    {
+        SessionMaker::new(self).run(retry, work).await
     }
 
     /// What became of a transaction of which the answer to COMMIT was lost, as the server knows it; see
