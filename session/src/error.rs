@@ -3,7 +3,7 @@ use std::{error::Error, fmt};
 use everpool_engine::PendingRollback;
 
 use crate::{
-    TransactionId,
+    ScopeError, TransactionId,
     stack::{Moment, Refused, StateError},
 };
 
@@ -38,6 +38,9 @@ pub enum SessionError<E: Error + 'static> {
         #[source]
         error: E,
     },
+    /// A [`ScopedSession`](crate::scope::ScopedSession) gave no session.
+    #[error(transparent)]
+    Scope(ScopeError),
     /// The driver's: there was no connection, or the database said no. After a failed commit the
     /// transaction is rolled back.
     #[error(transparent)]
