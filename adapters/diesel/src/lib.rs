@@ -64,7 +64,7 @@ pub use engine::{
 };
 pub use hooks::EngineEvents;
 pub use session::{
-    Nested, Session, SessionError, SessionEvents, SessionMaker, SessionTransactions,
+    Nested, ScopedSession, Session, SessionError, SessionEvents, SessionMaker, SessionTransactions,
 };
 pub use transaction::Transaction;
 pub use two_phase::TwoPhase;
@@ -78,6 +78,7 @@ pub use everpool_engine::{
 pub use everpool_session::{
     Cause, LostCommit, Moment, Origin, Outcome, Retry, RetryPolicy, RetryReason, RetryWhen,
     SessionOptions, SessionTransaction, StateError, TransactionId,
+    scope::{Entered, ScopeError, ScopeKey, Scoped, ThreadScope},
 };
 
 #[cfg(all(doctest, feature = "sqlite"))]

@@ -104,7 +104,7 @@ pub use driver::{ConnectOptionsOf, Driver};
 pub use engine::{CheckoutError, Engine, RawConnection};
 pub use hooks::EngineEvents;
 pub use lent::PoolConnection;
-pub use session::{Nested, Session, SessionError, SessionEvents, SessionMaker};
+pub use session::{Nested, ScopedSession, Session, SessionError, SessionEvents, SessionMaker};
 pub use two_phase::TwoPhase;
 pub use url::connect_options;
 pub use version::BeginStatement;
@@ -121,6 +121,7 @@ pub use everpool_engine::{
 pub use everpool_session::{
     Cause, LostCommit, Moment, Origin, Outcome, Retry, RetryPolicy, RetryReason, RetryWhen,
     SessionOptions, SessionTransaction, StateError, TransactionId,
+    scope::{Entered, ScopeError, ScopeKey, Scoped, TaskScope, ThreadScope},
 };
 
 /// For the macros of this crate.

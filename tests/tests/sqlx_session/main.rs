@@ -10,6 +10,7 @@ mod outcome;
 mod postgresql;
 mod retry;
 mod retry_servers;
+mod scopes;
 mod sqlite;
 mod states;
 mod support;

@@ -2,6 +2,7 @@ mod diesel_traits;
 mod maker;
 mod nested;
 mod of_engine;
+mod scoped;
 mod transactional;
 mod transactions;
 
@@ -17,6 +18,7 @@ use everpool_session::{
 
 pub use maker::SessionMaker;
 pub use nested::Nested;
+pub use scoped::ScopedSession;
 pub use transactions::SessionTransactions;
 
 use crate::{

@@ -1,6 +1,7 @@
 mod maker;
 mod nested;
 mod of_engine;
+mod scoped;
 mod transactional;
 
 use std::{fmt, sync::Arc};
@@ -16,6 +17,7 @@ use sqlx::Error;
 
 pub use maker::SessionMaker;
 pub use nested::Nested;
+pub use scoped::ScopedSession;
 
 use crate::{as_sqlx::session_refused, connection::Connection, driver::Driver, engine::Engine};
 
