@@ -182,6 +182,13 @@ where
         self.current = None;
     }
 
+    /// Takes its connections from another pool, from now on. Returns the one that it has first, so it may
+    /// block as [`release`](Self::release) does.
+    pub fn turn_to(&mut self, pool: P) {
+        self.release();
+        self.pool = pool;
+    }
+
     /// An error was seen on the connection. On a disconnect it counts as lost from now on, and the pool is
     /// recreated, once per outage.
     pub fn saw(&mut self, fault: Fault) {

@@ -115,6 +115,13 @@ impl<K: Connector, R: Runtime> Handle<K, R> {
         pool.report(|machine, now| machine.resize(capacity, now))
     }
 
+    /// For how long callers wait while nothing can be opened, from now on; with 0, an outage is told at
+    /// once. For who can ask another server meanwhile. Of a `SingletonThreadPool`, those of the threads that
+    /// have come so far.
+    pub fn set_outage_grace(&self, grace: Duration) {
+        self.each(|pool| pool.enter(|machine| machine.set_outage_grace(grace)));
+    }
+
     /// Lends nothing until [`resume`](Self::resume): callers wait, within their deadlines. Who has a
     /// connection keeps it.
     pub fn suspend(&self) {

@@ -63,8 +63,21 @@ impl PostgreSql {
         Self::start_at(Address::Loopback(port))
     }
 
+    /// Starts a hot standby of this server, which repeats what is committed here and can only be read; returns
+    /// when it accepts connections.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_replica(&self) -> Result<Self, ServerError> {
+        Self::start_on(self.cluster.copy()?)
+    }
+
     fn start_at(address: Address) -> Result<Self, ServerError> {
-        let cluster = Cluster::create(address)?;
+        Self::start_on(Cluster::create(address)?)
+    }
+
+    fn start_on(cluster: Cluster) -> Result<Self, ServerError> {
         let postmaster = Daemon::new("postgres", cluster.log());
         let mut server = PostgreSql {
             postmaster,

@@ -1,3 +1,5 @@
+mod reading;
+
 use std::{
     convert::Infallible,
     fmt,
@@ -23,6 +25,7 @@ use crate::{
     driver::Driver,
     error::not_sent,
     hooks::{EngineEvents, Hooks},
+    replicas::Replicas,
     shared::Shared,
     watch::Watch,
 };
@@ -67,6 +70,9 @@ pub struct Engine<C: Driver> {
     options: ExecutionOptions,
     /// What `options` ask of each connection at its checkout.
     asked: Characteristics,
+    replicas: Option<Arc<Replicas<C>>>,
+    /// Its connections are the replicas'.
+    is_routed: bool,
 }
 
 /// An engine for the database at `url`, a text or a [`Url`]. Never connects: the first checkout does. Does not block.
@@ -132,40 +138,9 @@ impl<C: Driver> Engine<C> {
             watch,
             options: options.execution_options().clone(),
             asked,
+            replicas: None,
+            is_routed: false,
         })
-    }
-
-    /// An engine for what only reads: the database refuses whatever writes on it. It has the options and
-    /// listeners of this one. Does not block.
-    ///
-    /// With `sqlite_readers` it has a pool of its own, of connections that never write, and sees what is
-    /// committed while the writer is in a transaction; [`status`](Self::status) and
-    /// [`pool`](Self::pool) are that pool's, and [`dispose`](Self::dispose) spares the writer. Without,
-    /// its connections are this engine's, told at their checkout to be read-only and at their return to
-    /// write again, which costs a statement each.
-    #[cfg_attr(
-        feature = "sqlite",
-        doc = r#"
-```
-# use diesel::prelude::*;
-# use everpool_diesel::{EngineOptions, Session, create_engine};
-let engine = create_engine::<SqliteConnection>("sqlite://", EngineOptions::default())?;
-let mut session = Session::begin(&engine.read_only())?;
-let refused = diesel::sql_query("CREATE TABLE t (x INTEGER)").execute(&mut session);
-assert_eq!(refused.unwrap_err().to_string(), "attempt to write a readonly database");
-# Ok::<(), Box<dyn std::error::Error>>(())
-```
-"#
-    )]
-    #[must_use]
-    pub fn read_only(&self) -> Self {
-        let mut engine = self.clone();
-        match &self.shared.readers {
-            Some(readers) => engine.shared = Arc::clone(readers),
-            None if self.characteristics().read_only == Some(true) => {}
-            None => engine.asked.read_only = Some(true),
-        }
-        engine
     }
 
     /// Another engine over the same pool, whose Connections have these options too: `isolation_level`,
@@ -189,7 +164,13 @@ assert_eq!(refused.unwrap_err().to_string(), "attempt to write a readonly databa
                 ..Characteristics::of(&options, C::BACKEND)?
             },
             options,
+            replicas: self.replicas.clone(),
+            is_routed: self.is_routed,
         })
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared<C>> {
+        &self.shared
     }
 
     /// The execution options of this engine.
@@ -336,7 +317,8 @@ assert_eq!(count, 1);
 
     /// How long a checkout waits.
     pub fn pool_timeout(&self) -> Duration {
-        self.pool().timeout()
+        let own = self.route().map_or(&self.shared, |replicas| replicas.own());
+        own.pool.timeout()
     }
 
     /// The pool, with its own events, its size and its end. The readers' is another one, with its own.
@@ -352,6 +334,8 @@ impl<C: Driver> Clone for Engine<C> {
             watch: Arc::clone(&self.watch),
             options: self.options.clone(),
             asked: self.asked,
+            replicas: self.replicas.clone(),
+            is_routed: self.is_routed,
         }
     }
 }

@@ -1,3 +1,5 @@
+mod reading;
+
 use std::{
     fmt,
     future::Future,
@@ -26,6 +28,7 @@ use crate::{
     lent::PoolConnection,
     manner::Manner,
     pool::Ending,
+    replicas::Replicas,
     shared::Shared,
     transaction::Transaction,
     version::BeginStatement,
@@ -49,6 +52,9 @@ pub struct Engine<DB: Driver> {
     options: ExecutionOptions,
     /// What `options` ask of each connection at its checkout.
     asked: Characteristics,
+    replicas: Option<Arc<Replicas<DB>>>,
+    /// Its connections are the replicas'.
+    is_routed: bool,
 }
 
 impl<DB: Driver> Engine<DB> {
@@ -65,6 +71,8 @@ impl<DB: Driver> Engine<DB> {
             watch: Arc::new(Watch::new(options)),
             options: options.execution_options().clone(),
             asked: Characteristics::of(options.execution_options(), backend)?,
+            replicas: None,
+            is_routed: false,
         })
     }
 
@@ -105,43 +113,13 @@ query("VACUUM").execute(&autocommit).await?;
                 ..Characteristics::of(&options, self.backend())?
             },
             options,
+            replicas: self.replicas.clone(),
+            is_routed: self.is_routed,
         })
     }
 
-    /// An engine for what only reads: the database refuses whatever writes on it. It has the options and
-    /// listeners of this one. Does not block.
-    ///
-    /// With `sqlite_readers` it has a pool of its own, of connections that never write, and sees what is
-    /// committed while the writer is in a transaction; [`status`](Self::status), [`pool`](Self::pool) and
-    /// [`close`](Self::close) are that pool's, and [`dispose`](Self::dispose) spares the writer. Without,
-    /// its connections are this engine's, told at their checkout to be read-only and at their return to
-    /// write again, which costs a statement each.
-    #[cfg_attr(
-        feature = "_sqlite",
-        doc = r#"
-```
-use everpool_sqlx::{EngineOptions, Sqlite, create_engine, query};
-
-# #[tokio::main]
-# async fn main() -> Result<(), Box<dyn std::error::Error>> {
-let engine = create_engine::<Sqlite>("sqlite://", EngineOptions::default())?;
-let refused = query("CREATE TABLE t (x INTEGER)").execute(&engine.read_only()).await;
-assert!(refused.unwrap_err().to_string().contains("readonly database"));
-query("CREATE TABLE t (x INTEGER)").execute(&engine).await?;
-# Ok(())
-# }
-```
-"#
-    )]
-    #[must_use]
-    pub fn read_only(&self) -> Self {
-        let mut engine = self.clone();
-        match &self.shared.readers {
-            Some(readers) => engine.shared = Arc::clone(readers),
-            None if self.characteristics().read_only == Some(true) => {}
-            None => engine.asked.read_only = Some(true),
-        }
-        engine
+    pub(crate) fn shared(&self) -> &Arc<Shared<DB>> {
+        &self.shared
     }
 
     /// The execution options of its Connections.
@@ -336,7 +314,8 @@ query("SELECT 1").execute(&mut *raw).await?;
 
     /// How long a checkout waits.
     pub fn pool_timeout(&self) -> Duration {
-        self.pool().timeout()
+        let own = self.route().map_or(&self.shared, |replicas| replicas.own());
+        own.pool.timeout()
     }
 
     /// What connections are opened with.
@@ -357,6 +336,8 @@ impl<DB: Driver> Clone for Engine<DB> {
             watch: Arc::clone(&self.watch),
             options: self.options.clone(),
             asked: self.asked,
+            replicas: self.replicas.clone(),
+            is_routed: self.is_routed,
         }
     }
 }

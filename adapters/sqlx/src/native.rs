@@ -128,7 +128,10 @@ async fn roll_back<DB: Driver>(connection: &mut DB::Connection) -> Result<(), Er
 /// A pool of SQLx's that opens one connection for one use, in the place of one of the engine's, which is
 /// held back as long.
 pub(crate) async fn stand_in<DB: Driver>(engine: Engine<DB>) -> Result<Pool<DB>, Error> {
-    let place = Mutex::new(engine.lend().await?);
+    let lent = engine.lend().await?;
+    // Where the engine has found a database, if it has replicas.
+    let connect_options = lent.engine().connect_options();
+    let place = Mutex::new(lent);
     let options = PoolOptions::<DB>::new()
         .max_connections(1)
         .max_lifetime(None)
@@ -139,5 +142,5 @@ pub(crate) async fn stand_in<DB: Driver>(engine: Engine<DB>) -> Result<Pool<DB>,
             let _held_back = &place;
             Box::pin(future::ready(Ok(false)))
         });
-    Ok(options.connect_lazy_with(engine.connect_options()))
+    Ok(options.connect_lazy_with(connect_options))
 }

@@ -190,6 +190,12 @@ impl<C, E: Clone> Machine<C, E> {
         next
     }
 
+    /// Another `outage_grace`. Who waits in an outage that has lasted for longer is told of it with the next
+    /// attempt that fails.
+    pub fn set_outage_grace(&mut self, grace: Duration) {
+        self.options.outage_grace = grace;
+    }
+
     /// Another size. What is too much is closed: idle connections now, those in use when they come
     /// back.
     ///

@@ -59,6 +59,27 @@ impl Cluster {
         run("initdb", initdb.current_dir(self.directory())).map(drop)
     }
 
+    /// What a hot standby of this one's server begins with.
+    pub(super) fn copy(&self) -> Result<Self, ServerError> {
+        let installation = Installation::find()?;
+        let directory = Directory::create(installation.account())?;
+        let copy = Cluster {
+            installation,
+            address: Address::Socket,
+            directory,
+        };
+        let primary = format!(
+            "host={} port={} user={USER}",
+            self.directory().display(),
+            self.port()
+        );
+        let mut backup = copy.installation.server("pg_basebackup");
+        backup.args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]);
+        backup.args(["--dbname", &primary]).arg("--pgdata");
+        backup.arg(copy.data()).current_dir(copy.directory());
+        run("pg_basebackup", &mut backup).map(|_| copy)
+    }
+
     pub(super) fn url(&self) -> String {
         match &self.address {
             Address::Socket => {

@@ -8,7 +8,7 @@ use crate::ServerError;
 use crate::account::Account;
 use crate::program::run;
 
-const PROGRAMS: [&str; 3] = ["initdb", "postgres", "psql"];
+const PROGRAMS: [&str; 4] = ["initdb", "pg_basebackup", "postgres", "psql"];
 const DEBIAN: &str = "/usr/lib/postgresql";
 
 #[derive(Debug)]
@@ -51,7 +51,7 @@ fn programs() -> Result<PathBuf, ServerError> {
         .chain(in_debian())
         .find(|place| is_complete(place))
         .ok_or_else(|| ServerError::Missing {
-            program: "initdb with postgres and psql beside it",
+            program: "initdb with pg_basebackup, postgres and psql beside it",
             package: "postgresql",
             looked_in: vec![
                 "the directory that pg_config --bindir names".into(),

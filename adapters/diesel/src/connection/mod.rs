@@ -5,6 +5,7 @@ mod levels;
 mod multi;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod replicas;
 mod session;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -96,14 +97,22 @@ impl<C: Driver> Connection<C> {
         if self.inner.settled().is_some() {
             return Ok(());
         }
-        match self.engine.checkout_characteristics() {
-            None => self.take(timeout)?,
-            Some(asked) => self.take_characterized(asked, timeout)?,
+        match self.engine.route().cloned() {
+            None => self.checkout_here(timeout)?,
+            Some(replicas) => self.checkout_routed(&replicas, timeout)?,
         }
         if !std::mem::replace(&mut self.was_connected, true) {
             self.tell(Event::EngineConnect);
         }
         Ok(())
+    }
+
+    /// A connection as the engine's options ask for it.
+    fn checkout_here(&mut self, timeout: Duration) -> Result<(), CheckoutError> {
+        match self.engine.checkout_characteristics() {
+            None => self.take(timeout),
+            Some(asked) => self.take_characterized(asked, timeout),
+        }
     }
 
     /// A connection from the pool, as the engine has set them up.
@@ -147,7 +156,8 @@ impl<C: Driver> Connection<C> {
         self.inner.info()
     }
 
-    /// The engine that this was made by.
+    /// The engine that this was made by. If its connections are those of replicas, its
+    /// [`url`](Engine::url) and pool are those of the database that was asked last.
     pub fn engine(&self) -> &Engine<C> {
         &self.engine
     }
@@ -222,7 +232,7 @@ impl<C: Driver> Connection<C> {
 
     #[cold]
     fn reconnect(&mut self) -> QueryResult<()> {
-        let timeout = self.inner.pool().timeout();
+        let timeout = self.engine.pool_timeout();
         self.checkout(timeout)
             .map_err(|error| not_sent(error.into()))
     }

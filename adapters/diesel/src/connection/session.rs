@@ -99,7 +99,7 @@ impl<C: Driver> Connection<C> {
     }
 
     pub(crate) fn timeout(&self) -> Duration {
-        self.inner.pool().timeout()
+        self.engine.pool_timeout()
     }
 
     /// Back to the pool, with the transaction that may be open.

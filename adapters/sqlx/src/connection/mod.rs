@@ -1,6 +1,7 @@
 mod as_trait;
 mod driver_connection;
 mod levels;
+mod replicas;
 mod retry;
 mod statements;
 mod transactional;
@@ -117,14 +118,22 @@ impl<DB: Driver> Connection<DB> {
         if self.inner.settled().is_some() {
             return Ok(());
         }
-        match self.engine.checkout_characteristics() {
-            None => self.take(timeout).await?,
-            Some(asked) => self.take_characterized(asked, timeout).await?,
+        match self.engine.route().cloned() {
+            None => self.checkout_here(timeout).await?,
+            Some(replicas) => self.checkout_routed(&replicas, timeout).await?,
         }
         if !std::mem::replace(&mut self.was_connected, true) {
             self.tell(Event::EngineConnect);
         }
         Ok(())
+    }
+
+    /// A connection as the engine's options ask for it.
+    async fn checkout_here(&mut self, timeout: Duration) -> Result<(), CheckoutError> {
+        match self.engine.checkout_characteristics() {
+            None => self.take(timeout).await,
+            Some(asked) => self.take_characterized(asked, timeout).await,
+        }
     }
 
     /// Takes one if one is idle, as it is; true if there is one now.
@@ -198,7 +207,8 @@ impl<DB: Driver> Connection<DB> {
         self.inner.info()
     }
 
-    /// The engine that this was made by.
+    /// The engine that this was made by. If its connections are those of replicas, its
+    /// [`url`](Engine::url) and pool are those of the database that was asked last.
     pub fn engine(&self) -> &Engine<DB> {
         &self.engine
     }
@@ -316,7 +326,7 @@ impl<DB: Driver> Connection<DB> {
 
     #[cold]
     async fn reconnect(&mut self) -> Result<(), Error> {
-        let timeout = self.inner.pool().timeout();
+        let timeout = self.engine.pool_timeout();
         let engine = self.engine.clone();
         self.checkout(timeout)
             .await

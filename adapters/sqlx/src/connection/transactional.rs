@@ -101,7 +101,7 @@ impl<DB: Driver> Connection<DB> {
     }
 
     pub(crate) fn timeout(&self) -> Duration {
-        self.inner.pool().timeout()
+        self.engine.pool_timeout()
     }
 }
 

@@ -1,0 +1,65 @@
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use everpool_engine::Rota;
+
+use crate::{driver::Driver, engine::Engine, shared::Shared};
+
+/// An engine's replicas, and whose turn it is.
+pub(crate) struct Replicas<C: Driver> {
+    /// What is asked when none of them is there.
+    own: Arc<Shared<C>>,
+    engines: Vec<Engine<C>>,
+    rota: Mutex<Rota>,
+}
+
+impl<C: Driver> Replicas<C> {
+    /// None of none.
+    pub(crate) fn new(
+        own: Arc<Shared<C>>,
+        engines: impl IntoIterator<Item = Engine<C>>,
+    ) -> Option<Self> {
+        let engines: Vec<_> = engines.into_iter().collect();
+        for engine in &engines {
+            // There is somebody else to be asked, so nobody waits for the end of an outage.
+            engine.pool().set_outage_grace(Duration::ZERO);
+        }
+        let rota = Mutex::new(Rota::new(engines.len()));
+        (!engines.is_empty()).then_some(Self { own, engines, rota })
+    }
+
+    pub(crate) fn engines(&self) -> &[Engine<C>] {
+        &self.engines
+    }
+
+    pub(crate) fn own(&self) -> &Arc<Shared<C>> {
+        &self.own
+    }
+
+    pub(crate) fn shared(&self, replica: usize) -> &Arc<Shared<C>> {
+        self.engines[replica].shared()
+    }
+
+    /// Whom to ask next, if any of them is there.
+    pub(crate) fn next(&self) -> Option<usize> {
+        let used = |replica: usize| {
+            let status = self.engines[replica].status();
+            status.checked_out + status.waiting
+        };
+        self.rota().next(Instant::now(), used)
+    }
+
+    pub(crate) fn reached(&self, replica: usize) {
+        self.rota().reached(replica);
+    }
+
+    pub(crate) fn missed(&self, replica: usize) {
+        self.rota().missed(replica, Instant::now());
+    }
+
+    fn rota(&self) -> MutexGuard<'_, Rota> {
+        self.rota.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

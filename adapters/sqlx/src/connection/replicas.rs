@@ -1,0 +1,50 @@
+//! Checkouts of an engine whose connections are its replicas'.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use everpool_engine::{is_unreachable, note_missed};
+
+use super::Connection;
+use crate::{driver::Driver, engine::CheckoutError, replicas::Replicas, shared::Shared};
+
+impl<DB: Driver> Connection<DB> {
+    /// Takes a connection of a replica, or if none is there, of the engine's own database.
+    pub(super) async fn checkout_routed(
+        &mut self,
+        replicas: &Replicas<DB>,
+        timeout: Duration,
+    ) -> Result<(), CheckoutError> {
+        let began = Instant::now();
+        let left = || timeout.saturating_sub(began.elapsed());
+        for _ in replicas.engines() {
+            let Some(replica) = replicas.next() else {
+                break;
+            };
+            self.turn_to(replicas.shared(replica));
+            let Err(error) = self.checkout_here(left()).await else {
+                replicas.reached(replica);
+                return Ok(());
+            };
+            if !is_unreachable(&error) {
+                return Err(error);
+            }
+            replicas.missed(replica);
+            if left().is_zero() {
+                return Err(error);
+            }
+            note_missed(&self.engine, &error);
+        }
+        self.turn_to(replicas.own());
+        self.checkout_here(left()).await
+    }
+
+    fn turn_to(&mut self, shared: &Arc<Shared<DB>>) {
+        if !Arc::ptr_eq(self.engine.shared(), shared) {
+            self.engine = self.engine.reading(shared);
+            self.inner.turn_to(self.engine.pool().clone());
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Engines for what only reads.
+
+use std::sync::Arc;
+
+use super::Engine;
+use crate::{driver::Driver, replicas::Replicas, shared::Shared};
+
+impl<DB: Driver> Engine<DB> {
+    /// An engine for what only reads: the database refuses whatever writes on it. It has the options and
+    /// listeners of this one. Does not block.
+    ///
+    /// With `sqlite_readers` it has a pool of its own, of connections that never write, and sees what is
+    /// committed while the writer is in a transaction; [`status`](Self::status), [`pool`](Self::pool) and
+    /// [`close`](Self::close) are that pool's, and [`dispose`](Self::dispose) spares the writer. Without,
+    /// its connections are this engine's, told at their checkout to be read-only and at their return to
+    /// write again, which costs a statement each.
+    #[cfg_attr(
+        feature = "_sqlite",
+        doc = r#"
+```
+use everpool_sqlx::{EngineOptions, Sqlite, create_engine, query};
+
+# #[tokio::main]
+# async fn main() -> Result<(), Box<dyn std::error::Error>> {
+let engine = create_engine::<Sqlite>("sqlite://", EngineOptions::default())?;
+let refused = query("CREATE TABLE t (x INTEGER)").execute(&engine.read_only()).await;
+assert!(refused.unwrap_err().to_string().contains("readonly database"));
+query("CREATE TABLE t (x INTEGER)").execute(&engine).await?;
+# Ok(())
+# }
+```
+"#
+    )]
+    #[must_use]
+    pub fn read_only(&self) -> Self {
+        let readers = self.shared.readers.as_ref();
+        let mut engine = self.reading(readers.unwrap_or(&self.shared));
+        engine.is_routed = self.replicas.is_some();
+        engine
+    }
+
+    /// The same over this pool, on which the database refuses whatever writes.
+    pub(crate) fn reading(&self, shared: &Arc<Shared<DB>>) -> Self {
+        let mut engine = self.clone();
+        let refuses_already = shared.characteristics.read_only == Some(true);
+        engine.asked.read_only = (!refuses_already).then_some(true);
+        engine.shared = Arc::clone(shared);
+        engine
+    }
+
+    /// This engine, with replicas for what only reads: each connection of its [`read_only`](Self::read_only) is
+    /// one of theirs, told to be read-only too, of the replica that is used least at that moment. Does not block.
+    ///
+    /// A replica that cannot be reached is replaced by another, and then by this engine's own database; it is
+    /// tried again once a second. One whose connections are all in use is waited for, as this engine itself
+    /// would be, and what waiting does not mend, such as a wrong password, is told. A replica that swallows
+    /// everything keeps its callers waiting for its `pool_connect_timeout` first.
+    ///
+    /// The replicas keep their pools, with their pool events, `do_connect` and `handle_error`, and what their own
+    /// options ask of each connection; the pools tell an outage at once from now on. All else is as this engine
+    /// is: execution options, listeners, `pool_timeout`. What is asked of the read-only engine itself
+    /// ([`status`](Self::status), [`raw_connection`](Self::raw_connection), [`dispose`](Self::dispose), [`close`](Self::close)) concerns
+    /// this engine's pool; for theirs there is [`replicas`](Self::replicas).
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "postgres")] {
+    /// # async fn reads_and_writes() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use everpool_sqlx::{EngineOptions, Postgres, Session, create_engine};
+    /// let options = EngineOptions::default();
+    /// let replica = create_engine::<Postgres>("postgresql://replica/shop", options.clone())?;
+    /// let engine = create_engine::<Postgres>("postgresql://primary/shop", options)?;
+    /// let engine = engine.with_replicas([replica]);
+    /// let reads = Session::begin(&engine.read_only()).await?;
+    /// let writes = Session::begin(&engine).await?;
+    /// # Ok(())
+    /// # }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_replicas(mut self, replicas: impl IntoIterator<Item = Self>) -> Self {
+        let own = self.shared.readers.as_ref().unwrap_or(&self.shared);
+        self.replicas = Replicas::new(Arc::clone(own), replicas).map(Arc::new);
+        self
+    }
+
+    /// The replicas that it was given, each with its own [`status`](Self::status) and [`url`](Self::url).
+    pub fn replicas(&self) -> &[Self] {
+        let replicas = self.replicas.as_deref();
+        replicas.map_or(&[], Replicas::engines)
+    }
+
+    /// Where its connections come from, if not from its own pool.
+    pub(crate) fn route(&self) -> Option<&Arc<Replicas<DB>>> {
+        self.replicas.as_ref().filter(|_| self.is_routed)
+    }
+}
