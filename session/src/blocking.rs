@@ -2,14 +2,18 @@
 
 mod attempts;
 mod events;
+mod global;
 
 use std::{error::Error, sync::Arc, time::Duration};
 
 pub use attempts::run;
 pub use events::SessionEvents;
+pub use global::{Branch, GlobalTransaction, PreparedTransaction, Recovers, recover};
+
+use everpool_engine::twophase::Xid;
 
 use crate::{
-    Listeners, LostCommit, SessionError, TransactionId,
+    InDoubt, Listeners, LostCommit, SessionError, TransactionId,
     deadline::Deadline,
     stack::{
         Callback, Control, EndingId, Failed, LevelId, Method, Moment, On, SessionTransaction,
@@ -65,6 +69,11 @@ pub trait Transactional: Sized {
     ///
     /// The driver's.
     fn transaction_id(&mut self) -> Result<TransactionId, Self::Error>;
+
+    /// The name of the two-phase transaction, if it is one.
+    fn xid(&self) -> Option<&Xid> {
+        None
+    }
 
     /// Returns the connection to the pool. Nothing is open on it, unless it is lost.
     fn release(&mut self);
@@ -284,6 +293,11 @@ fn answered<S: Transactional>(
         is_lost: !session.is_connected(),
         is_late: until.is_past(),
     };
+    let prepared = session
+        .xid()
+        .cloned()
+        .filter(|_| session.stack().is_prepared());
+    let xid = session.xid().cloned();
     match session.stack().failed(failed) {
         Verdict::Forgiven => Ok(()),
         Verdict::Again => {
@@ -295,8 +309,16 @@ fn answered<S: Transactional>(
             session.release();
             Err(error.into())
         }
+        Verdict::InDoubt => Err(match xid {
+            Some(xid) => SessionError::InDoubt(InDoubt { error, xid }),
+            None => error.into(),
+        }),
         Verdict::OutcomeUnknown(transaction) => {
-            let lost = LostCommit { error, transaction };
+            let lost = LostCommit {
+                error,
+                transaction,
+                xid: prepared,
+            };
             Err(SessionError::CommitOutcomeUnknown(lost))
         }
     }

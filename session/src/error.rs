@@ -1,6 +1,6 @@
 use std::{error::Error, fmt};
 
-use everpool_engine::PendingRollback;
+use everpool_engine::{PendingRollback, twophase::Xid};
 
 use crate::{
     ScopeError, TransactionId,
@@ -15,6 +15,10 @@ pub enum SessionError<E: Error + 'static> {
     /// whether the transaction is committed; this program does not.
     #[error(transparent)]
     CommitOutcomeUnknown(LostCommit<E>),
+    /// The connection was lost at PREPARE, or at the rollback of what was prepared. The transaction may be
+    /// prepared, with its locks, until somebody ends it by its xid.
+    #[error(transparent)]
+    InDoubt(InDoubt<E>),
     /// The connection was lost earlier in this transaction, so nothing of it is there to commit.
     #[error(transparent)]
     PendingRollback(PendingRollback),
@@ -72,15 +76,27 @@ pub struct LostCommit<E> {
     /// Which transaction it was, if the session [asks for that](crate::SessionSettings::tracks_outcome):
     /// then the server knows what became of it.
     pub transaction: Option<TransactionId>,
+    /// Its name, if it was prepared: then it is committed, or prepared still.
+    pub xid: Option<Xid>,
 }
 
 impl<E: fmt::Display> fmt::Display for LostCommit<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { error, transaction } = self;
+        let Self {
+            error,
+            transaction,
+            xid,
+        } = self;
         write!(
             f,
             "the connection was lost at COMMIT; the transaction may or may not be committed"
         )?;
+        if let Some(xid) = xid {
+            write!(
+                f,
+                " (if it is not, {xid} is prepared still: see recover_twophase)"
+            )?;
+        }
         match transaction {
             Some(id) => write!(f, " ({id}): {error}"),
             None => write!(f, ": {error}"),
@@ -92,4 +108,17 @@ impl<E: Error + 'static> Error for LostCommit<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.error)
     }
+}
+
+/// A two-phase transaction that may be prepared, and that nobody has any more.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the connection was lost, and {xid} may be prepared still, with its locks, until it is committed or rolled back by its xid: see recover_twophase: {error}"
+)]
+pub struct InDoubt<E: Error + 'static> {
+    /// How the connection was lost.
+    #[source]
+    pub error: E,
+    /// Its name.
+    pub xid: Xid,
 }

@@ -7,6 +7,7 @@
 mod attempts;
 mod begin;
 mod events;
+mod global;
 
 use std::{error::Error, future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -14,9 +15,12 @@ use std::{error::Error, future::Future, pin::Pin, sync::Arc, time::Duration};
 pub use attempts::pause;
 pub use begin::{Begins, begin};
 pub use events::SessionEvents;
+pub use global::{Branch, GlobalTransaction, PreparedTransaction, Recovers, recover};
+
+use everpool_engine::twophase::Xid;
 
 use crate::{
-    Listeners, LostCommit, SessionError, TransactionId,
+    InDoubt, Listeners, LostCommit, SessionError, TransactionId,
     deadline::Deadline,
     stack::{
         Callback, Control, EndingId, Failed, LevelId, Method, Moment, On, SessionTransaction,
@@ -80,6 +84,11 @@ pub trait Transactional: Send + Sized {
     /// The driver's.
     fn transaction_id(&mut self)
     -> impl Future<Output = Result<TransactionId, Self::Error>> + Send;
+
+    /// The name of the two-phase transaction, if it is one.
+    fn xid(&self) -> Option<&Xid> {
+        None
+    }
 
     /// Returns the connection to the pool. Nothing is open on it, unless it is lost. Does not wait.
     fn release(&mut self);
@@ -293,6 +302,11 @@ fn answered<S: Transactional>(
         is_lost: !session.is_connected(),
         is_late: until.is_past(),
     };
+    let prepared = session
+        .xid()
+        .cloned()
+        .filter(|_| session.stack().is_prepared());
+    let xid = session.xid().cloned();
     match session.stack().failed(failed) {
         Verdict::Forgiven => Ok(()),
         Verdict::Again => {
@@ -304,8 +318,16 @@ fn answered<S: Transactional>(
             session.release();
             Err(error.into())
         }
+        Verdict::InDoubt => Err(match xid {
+            Some(xid) => SessionError::InDoubt(InDoubt { error, xid }),
+            None => error.into(),
+        }),
         Verdict::OutcomeUnknown(transaction) => {
-            let lost = LostCommit { error, transaction };
+            let lost = LostCommit {
+                error,
+                transaction,
+                xid: prepared,
+            };
             Err(SessionError::CommitOutcomeUnknown(lost))
         }
     }

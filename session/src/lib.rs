@@ -7,6 +7,7 @@ pub mod blocking;
 mod deadline;
 mod error;
 pub mod future;
+pub mod group;
 mod listeners;
 mod options;
 pub mod retry;
@@ -15,7 +16,8 @@ mod settings;
 pub mod stack;
 mod transaction_id;
 
-pub use error::{LostCommit, SessionError};
+pub use error::{InDoubt, LostCommit, SessionError};
+pub use group::{Group, GroupError};
 pub use listeners::Listeners;
 pub use options::SessionOptions;
 pub use retry::{Retry, RetryPolicy, RetryReason, RetryWhen};

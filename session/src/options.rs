@@ -44,6 +44,14 @@ impl SessionOptions {
         self
     }
 
+    /// Whether transactions are two-phase transactions: `prepare()` may come before `commit()`. PostgreSQL's (with
+    /// `max_prepared_transactions` above 0), MySQL's and MariaDB's; false by default.
+    #[must_use]
+    pub fn twophase(mut self, twophase: bool) -> Self {
+        self.settings.twophase = twophase;
+        self
+    }
+
     /// The isolation level of each transaction, or `"AUTOCOMMIT"`. Taken back when the connection returns
     /// to the pool.
     #[must_use]

@@ -8,6 +8,8 @@ pub struct SessionSettings {
     /// Before COMMIT the server is asked which transaction it is, so that it can be asked afterwards what
     /// became of it, should its answer be lost. Costs a round trip for each commit. PostgreSQL's.
     pub tracks_outcome: bool,
+    /// Transactions are two-phase transactions, which can be prepared.
+    pub twophase: bool,
 }
 
 impl Default for SessionSettings {
@@ -16,6 +18,7 @@ impl Default for SessionSettings {
             autobegin: true,
             close_resets_only: true,
             tracks_outcome: false,
+            twophase: false,
         }
     }
 }

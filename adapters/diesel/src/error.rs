@@ -75,6 +75,12 @@ pub(crate) fn in_transaction() -> Error {
     database_error(DatabaseErrorKind::UnableToSendCommand, &said)
 }
 
+/// A two-phase transaction was to be begun where none is.
+pub(crate) fn no_phases() -> Error {
+    let said = "a two-phase transaction cannot be begun in isolation_level AUTOCOMMIT; leave out one of the two";
+    database_error(DatabaseErrorKind::UnableToSendCommand, &said)
+}
+
 /// A statement was not sent, because the transaction of its scope is over.
 pub(crate) fn scope_is_over() -> Error {
     let said = "can't operate on a closed transaction inside its scope; leave the scope before emitting further commands";

@@ -93,12 +93,12 @@ impl<C: Driver> Connection<C> {
         self.send_all(xid.rollback(Phase::Prepared))
     }
 
-    fn send_all(&mut self, statements: Vec<String>) -> QueryResult<()> {
+    pub(crate) fn send_all(&mut self, statements: Vec<String>) -> QueryResult<()> {
         statements.iter().try_for_each(|sql| self.send(sql))
     }
 
     /// A statement that no transaction manager is to hear of.
-    fn send(&mut self, sql: &str) -> QueryResult<()> {
+    pub(crate) fn send(&mut self, sql: &str) -> QueryResult<()> {
         self.run(
             |connection| connection.batch_execute(sql),
             || sql.to_owned(),

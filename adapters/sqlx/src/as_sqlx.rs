@@ -117,6 +117,14 @@ pub(crate) fn not_in_transaction() -> Error {
     Error::Protocol("this transaction is over already; nothing is left to be committed".to_owned())
 }
 
+/// A two-phase transaction was to be begun where none is.
+pub(crate) fn no_phases() -> Error {
+    Error::Configuration(
+        "a two-phase transaction cannot be begun in isolation_level AUTOCOMMIT; leave out one of the two"
+            .into(),
+    )
+}
+
 /// A two-phase transaction is open, and something else is to begin or end a transaction.
 pub(crate) fn in_twophase() -> Error {
     Error::Protocol(

@@ -1,4 +1,5 @@
 mod reading;
+mod recovery;
 
 use std::{
     fmt,

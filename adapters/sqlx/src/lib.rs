@@ -119,8 +119,11 @@ pub use everpool_engine::{
     ExecutionOptions, OptionError, PendingRollback, PoolOptions, Url, UrlError, engine_from_config,
     engine_from_env, handlers, isolation, pool_from_config, twophase,
 };
+pub use everpool_session::future::{
+    Branch, GlobalTransaction, PreparedTransaction, Recovers, recover,
+};
 pub use everpool_session::{
-    Cause, LostCommit, Moment, Origin, Outcome, Retry, RetryPolicy, RetryReason, RetryWhen,
+    Cause, GroupError, InDoubt, LostCommit, Moment, Origin, Outcome, Retry, RetryPolicy, RetryReason, RetryWhen,
     SessionOptions, SessionTransaction, StateError, TransactionId,
     scope::{Entered, ScopeError, ScopeKey, Scoped, TaskScope, ThreadScope},
 };

@@ -54,6 +54,41 @@ impl Xid {
         Self::new(backend, &format!("_ep_{:032x}", u128::from_be_bytes(bytes)))
     }
 
+    /// The name of a branch of a transaction over several databases: the transaction's name, a point, and the
+    /// branch's number.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::new`], of the whole.
+    pub fn of_branch(backend: Backend, global: &str, branch: u32) -> Result<Self, XidError> {
+        Self::new(backend, &format!("{global}.{branch}"))
+    }
+
+    /// What the branches of one transaction have in common; without a branch, the whole name.
+    ///
+    /// ```
+    /// use everpool_engine::{Backend, twophase::Xid};
+    ///
+    /// let xid = Xid::of_branch(Backend::Postgresql, "transfer-7", 2)?;
+    /// assert_eq!((xid.global(), xid.branch()), ("transfer-7", Some(2)));
+    /// let xid = Xid::new(Backend::Postgresql, "v1.x")?;
+    /// assert_eq!((xid.global(), xid.branch()), ("v1.x", None));
+    /// # Ok::<(), everpool_engine::twophase::XidError>(())
+    /// ```
+    pub fn global(&self) -> &str {
+        self.parts().map_or(&self.name, |(global, _)| global)
+    }
+
+    /// Which branch of its transaction it is, if it is one.
+    pub fn branch(&self) -> Option<u32> {
+        self.parts().map(|(_, branch)| branch)
+    }
+
+    fn parts(&self) -> Option<(&str, u32)> {
+        let (global, branch) = self.name.rsplit_once('.')?;
+        Some((global, branch.parse().ok()?))
+    }
+
     /// A name in a row of MySQL's `XA RECOVER`; none if it is not of the kind that [`Self::new`]
     /// makes, but another transaction manager's.
     ///

@@ -12,6 +12,9 @@ impl Stack {
 
     pub(super) fn check_usable(&self) -> Result<(), Refused> {
         self.check_scope()?;
+        if self.is_prepared() {
+            return Err(Refused::State(StateError::Prepared));
+        }
         match self.inactive {
             Some((cause, _)) => Err(Refused::State(StateError::Inactive(cause))),
             None => Ok(()),

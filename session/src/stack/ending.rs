@@ -16,6 +16,8 @@ pub(super) enum Phase {
     Invalidate,
     End,
     AfterSoftRollback,
+    /// It counts as prepared.
+    Prepared,
 }
 
 /// How a level ends.
@@ -23,7 +25,11 @@ pub(super) enum Phase {
 pub(super) enum How {
     /// → Unknown or Refused, by the answer to COMMIT; → Rollback, by that to RELEASE
     Commit,
-    /// → GivenUp, if ROLLBACK fails
+    /// The outermost level is prepared, and stays; those inside of it end. → Unknown or Refused, by the answer
+    Prepare,
+    /// Of what is prepared. → Unknown, if the answer is missing
+    CommitPrepared,
+    /// → GivenUp, if ROLLBACK fails; → Unknown, if it was prepared
     Rollback,
     /// As a rollback, of which no listener is told.
     Close,
@@ -37,9 +43,11 @@ pub(super) enum How {
 }
 
 impl How {
-    const fn of(method: Method) -> Self {
+    const fn of(method: Method, is_prepared: bool) -> Self {
         match method {
+            Method::Commit if is_prepared => Self::CommitPrepared,
             Method::Commit => Self::Commit,
+            Method::Prepare => Self::Prepare,
             Method::Close | Method::Reset => Self::Close,
             Method::Invalidate => Self::Invalidate,
             _ => Self::Rollback,
@@ -47,10 +55,12 @@ impl How {
     }
 
     /// What is done for one level, in this order.
-    pub(super) const fn phases(self) -> &'static [Phase] {
+    const fn phases(self, is_root: bool) -> &'static [Phase] {
         use Phase::*;
         match self {
-            Self::Commit => &[
+            Self::Prepare if is_root => &[BeforeCommit, Look, Send, Prepared],
+            Self::CommitPrepared => &[Send, AfterCommit, Release, End],
+            Self::Commit | Self::Prepare => &[
                 BeforeCommit,
                 Look,
                 Identify,
@@ -84,14 +94,19 @@ pub(super) struct Ending {
 
 impl Ending {
     /// From the innermost level on.
-    pub(super) fn new(method: Method, innermost: SessionTransaction, target: usize) -> Self {
-        let how = How::of(method);
+    pub(super) fn new(
+        method: Method,
+        innermost: SessionTransaction,
+        target: usize,
+        is_prepared: bool,
+    ) -> Self {
+        let how = How::of(method, is_prepared);
         Self {
             method,
             how,
             target,
             transaction: innermost,
-            rest: how.phases(),
+            rest: how.phases(innermost.depth == 0),
         }
     }
 
@@ -105,13 +120,13 @@ impl Ending {
     /// The end of this level begins.
     pub(super) fn goes_on_with(&mut self, transaction: SessionTransaction) {
         self.transaction = transaction;
-        self.rest = self.how.phases();
+        self.rest = self.how.phases(transaction.depth == 0);
     }
 
     /// It ends in another way than it was to.
     pub(super) fn turns(&mut self, how: How) {
         self.how = how;
-        self.rest = how.phases();
+        self.rest = how.phases(self.transaction.depth == 0);
     }
 
     /// What is sent for the level, if something is: the end of the outermost is that of all inside of it.
@@ -120,7 +135,8 @@ impl Ending {
         let number = savepoint(depth);
         match (self.how, depth) {
             _ if depth > self.target => None,
-            (How::Commit, 0) => Some(Control::Commit),
+            (How::Prepare, 0) => Some(Control::Prepare),
+            (How::Commit | How::CommitPrepared, 0) => Some(Control::Commit),
             (How::Commit, _) => Some(Control::Release(number)),
             (How::Rollback | How::Close, 0) => Some(Control::Rollback),
             (How::Rollback | How::Close, _) => Some(Control::RollbackTo(number)),

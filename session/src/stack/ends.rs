@@ -6,7 +6,7 @@ use everpool_engine::PendingRollback;
 
 use super::{
     Awaited, Callback, Cause, Control, Ending, Failed, How, LevelId, Method, Moment, On, Origin,
-    Refused, Stack, Standing, StateError, Step, Verdict, ending::Phase, illegal,
+    Preparation, Refused, Stack, Standing, StateError, Step, Verdict, ending::Phase, illegal,
     statements::savepoint,
 };
 use crate::TransactionId;
@@ -25,15 +25,18 @@ impl Stack {
     /// It cannot be ended so, or not now.
     pub fn end(&mut self, method: Method) -> Result<EndingId, Refused> {
         self.check_not_told_of(0, method)?;
+        self.check_not_decided(method)?;
         match method {
+            Method::Commit if self.is_prepared() => self.check_scope()?,
             Method::Commit => self.check_committable()?,
+            Method::Prepare => self.check_preparable()?,
             Method::Close => self.is_closed = !self.settings.close_resets_only,
             _ => {}
         }
         Ok(self.push_ending(method, 0))
     }
 
-    fn check_committable(&mut self) -> Result<(), Refused> {
+    pub(super) fn check_committable(&mut self) -> Result<(), Refused> {
         self.check_open()?;
         self.check_usable()?;
         if !self.in_transaction() {
@@ -53,7 +56,8 @@ impl Stack {
             return Err(Refused::State(StateError::Closed));
         }
         self.check_not_told_of(level.depth, method)?;
-        if method == Method::Commit {
+        self.check_not_decided(method)?;
+        if method == Method::Commit && !self.is_prepared() {
             self.check_usable()?;
         }
         Ok(self.push_ending(method, level.depth))
@@ -61,7 +65,8 @@ impl Stack {
 
     fn push_ending(&mut self, method: Method, target: usize) -> EndingId {
         if let Some(innermost) = self.levels.last() {
-            let ending = Ending::new(method, innermost.transaction, target);
+            let is_prepared = self.is_prepared();
+            let ending = Ending::new(method, innermost.transaction, target, is_prepared);
             self.endings.push(ending);
         }
         EndingId(self.endings.len())
@@ -134,6 +139,10 @@ impl Stack {
             Phase::Release if is_root => self.gives_back().then_some(Step::Release),
             Phase::Invalidate if is_root => self.gives_back().then_some(Step::Invalidate),
             Phase::Release | Phase::Invalidate => None,
+            Phase::Prepared => {
+                self.preparation = Preparation::Prepared;
+                None
+            }
             Phase::End => self.is_over(),
         }
     }
@@ -192,6 +201,9 @@ impl Stack {
     }
 
     pub(super) fn end_failed(&mut self, control: Control, failed: Failed) -> Verdict {
+        if control == Control::Prepare || self.is_prepared() {
+            return self.phase_failed(control, failed);
+        }
         let (verdict, turn) = match (control, failed.is_lost) {
             (Control::Commit, true) => {
                 self.may_have_committed = true;
@@ -224,7 +236,7 @@ impl Stack {
         } = *self.endings.last()?;
         match (how, transaction.depth) {
             (_, 0) => self.everything_is_over(how),
-            (How::Commit | How::GivenUp, depth) => self.callbacks.released(depth),
+            (How::Commit | How::Prepare | How::GivenUp, depth) => self.callbacks.released(depth),
             (_, depth) => self.callbacks.rolled_back(depth),
         }
         self.levels.truncate(transaction.depth);
@@ -232,15 +244,20 @@ impl Stack {
         Some(Step::Tell(Moment::AfterTransactionEnd, transaction))
     }
 
-    /// Nobody waits for the answer to COMMIT any more.
+    /// Nobody waits for the answer to COMMIT or PREPARE any more.
     fn is_commit_abandoned(&self) -> bool {
-        self.awaited == Some(Awaited::Sent(Control::Commit))
-            || matches!(self.inactive, Some((Cause::CommitAbandoned, _)))
+        use Cause::{CommitAbandoned, PrepareAbandoned};
+        matches!(
+            self.awaited,
+            Some(Awaited::Sent(Control::Commit | Control::Prepare))
+        ) || matches!(self.inactive, Some((CommitAbandoned | PrepareAbandoned, _)))
     }
 
     fn everything_is_over(&mut self, how: How) {
         let outcome = match how {
-            How::Commit => Some(On::Commit),
+            How::Commit | How::CommitPrepared => Some(On::Commit),
+            // It is prepared still.
+            How::Invalidate if self.is_prepared() => None,
             _ if how == How::Unknown || self.is_commit_abandoned() => None,
             _ => Some(On::Rollback),
         };
@@ -248,6 +265,7 @@ impl Stack {
         self.inactive = None;
         self.is_committed = false;
         self.transaction_id = None;
+        self.preparation = Preparation::Missing;
         self.attempts = 0;
     }
 
@@ -268,7 +286,11 @@ impl Stack {
         match self.forsaken() {
             Some(level) if !self.is_cut_short() => {
                 self.forsaken = None;
-                self.push_ending(Method::Rollback, level.depth)
+                let method = match self.check_not_decided(Method::Rollback) {
+                    Ok(()) => Method::Rollback,
+                    Err(_) => Method::Invalidate,
+                };
+                self.push_ending(method, level.depth)
             }
             _ => self.take_up(),
         }
@@ -280,11 +302,8 @@ impl Stack {
             is_late: true,
         };
         match self.awaited.take() {
-            Some(Awaited::Sent(Control::Commit)) => {
-                self.may_have_committed = true;
-                self.inactive = Some((Cause::CommitAbandoned, 0));
-                self.endings.clear();
-            }
+            Some(Awaited::Sent(Control::Commit)) => self.was_abandoned(Cause::CommitAbandoned),
+            Some(Awaited::Sent(Control::Prepare)) => self.was_abandoned(Cause::PrepareAbandoned),
             Some(Awaited::Identity) => self.endings.clear(),
             Some(Awaited::Sent(Control::Begin)) => self.is_checked_out = false,
             Some(Awaited::Sent(control)) if !self.endings.is_empty() => {
@@ -296,12 +315,22 @@ impl Stack {
         EndingId(self.endings.len())
     }
 
+    /// Nobody waits for the answer to what cannot be undone.
+    fn was_abandoned(&mut self, cause: Cause) {
+        self.may_have_committed = true;
+        self.preparation = Preparation::Missing;
+        self.inactive = Some((cause, 0));
+        self.endings.clear();
+    }
+
     /// The session is dropped, and with its connection everything is undone. Gives what the program has left
     /// to be done after that; whatever is not known to be undone is not among it.
     pub fn abandon(&mut self) -> VecDeque<Callback> {
         let how = self.endings.first().map(|ending| ending.how);
         let outcome = match how {
             _ if self.is_commit_abandoned() || how == Some(How::Unknown) => None,
+            // Unless its end was sent before.
+            _ if self.is_prepared() && !self.is_committed => None,
             _ if self.is_committed => Some(On::Commit),
             _ => Some(On::Rollback),
         };

@@ -11,8 +11,8 @@
 //!     └────────────────────────────┴─────────────────────┘
 //! ```
 //!
-//! This file changes the state of a [`Stack`], with `statements.rs`, what comes before a statement, and
-//! `ends.rs`, what ends a transaction.
+//! This file changes the state of a [`Stack`], with `statements.rs`, what comes before a statement, `ends.rs`,
+//! what ends a transaction, and `two_phase.rs`, what prepares one.
 
 mod callbacks;
 mod checks;
@@ -22,6 +22,7 @@ mod level;
 mod refused;
 mod statements;
 mod step;
+mod two_phase;
 
 use std::collections::VecDeque;
 
@@ -36,6 +37,7 @@ use callbacks::Callbacks;
 use checks::illegal;
 use ending::{Ending, How};
 use level::Level;
+use two_phase::Preparation;
 
 use crate::{SessionSettings, TransactionId};
 
@@ -46,6 +48,8 @@ pub enum Method {
     BeginNested,
     /// A statement.
     Execute,
+    /// `prepare()`
+    Prepare,
     /// `commit()`
     Commit,
     /// `rollback()`
@@ -63,6 +67,7 @@ impl Method {
         match self {
             Self::BeginNested => "begin_nested",
             Self::Execute => "execute",
+            Self::Prepare => "prepare",
             Self::Commit => "commit",
             Self::Rollback => "rollback",
             Self::Close => "close",
@@ -107,6 +112,7 @@ pub struct Stack {
     /// The outermost level whose scope is gone, and which nobody has ended.
     forsaken: Option<LevelId>,
     transaction_id: Option<TransactionId>,
+    preparation: Preparation,
     /// COMMIT was sent, now or earlier, and was not refused.
     may_have_committed: bool,
     /// It is committed, and not everybody was told.
@@ -156,10 +162,10 @@ impl Stack {
         self.in_scope().len() > 1
     }
 
-    /// Whether statements are taken: not after [`StateError::Inactive`], nor after the session was closed
-    /// for good.
+    /// Whether statements are taken: not after [`StateError::Inactive`], nor in a transaction that is prepared,
+    /// nor after the session was closed for good.
     pub fn is_active(&self) -> bool {
-        self.inactive.is_none() && !self.is_closed
+        self.inactive.is_none() && !self.is_closed && !self.is_prepared()
     }
 
     /// The transaction, if one was begun.

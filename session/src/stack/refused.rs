@@ -50,6 +50,19 @@ pub enum StateError {
         "this session is in 'inactive' state, {0}; no further SQL can be emitted within this transaction; call rollback()"
     )]
     Inactive(Cause),
+    /// It is prepared, and takes nothing but its end.
+    #[error(
+        "this session is in 'prepared' state; no further SQL can be emitted within this transaction"
+    )]
+    Prepared,
+    /// It was to be prepared, and is no two-phase transaction.
+    #[error("'twophase' mode not enabled, or not root transaction; can't prepare")]
+    NotTwoPhase,
+    /// It is prepared, and its [group](crate::Group) is committed: what it has done cannot be undone alone.
+    #[error(
+        "this session is in 'prepared' state and what it is part of is committed; call commit(), or invalidate() to leave it to recover_twophase()"
+    )]
+    Decided,
     /// A listener called for the end of the transaction that it was told of.
     #[error(
         "method '{method}()' can't be called here; method '{in_progress}()' is already in progress and this would cause an unexpected state change"
@@ -77,4 +90,9 @@ pub enum Cause {
         "because commit() was abandoned before it was answered, and the transaction may or may not be committed"
     )]
     CommitAbandoned,
+    /// The program did not wait for the answer.
+    #[error(
+        "because prepare() was abandoned before it was answered, and the transaction may be prepared, with its locks, until it is ended by its xid: see recover_twophase()"
+    )]
+    PrepareAbandoned,
 }

@@ -106,7 +106,9 @@ impl Stack {
             }
             Some(Awaited::Sent(Control::Savepoint(_))) => self.set += 1,
             Some(Awaited::Sent(Control::RollbackTo(_) | Control::Rollback)) => self.is_undone(),
-            Some(Awaited::Sent(Control::Commit)) => self.may_have_committed = true,
+            Some(Awaited::Sent(Control::Commit | Control::Prepare)) => {
+                self.may_have_committed = true;
+            }
             _ => {}
         }
     }

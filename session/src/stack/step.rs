@@ -40,6 +40,10 @@ pub enum Control {
     /// ROLLBACK TO SAVEPOINT. On a lost connection, nothing: it is undone. To the stack the savepoint is
     /// over then; to the database it is there until it is set again or the transaction ends.
     RollbackTo(u32),
+    /// PREPARE TRANSACTION, of everything. If the database refuses, nothing is open afterwards, unless the
+    /// connection is lost. After it, COMMIT and ROLLBACK are those of what is prepared: on a lost connection,
+    /// they take another one.
+    Prepare,
     /// COMMIT of everything. If the database refuses, nothing is open afterwards, unless the connection
     /// is lost.
     Commit,
@@ -117,6 +121,8 @@ pub enum Verdict {
     Told,
     /// It is the caller's error, and the connection returns to the pool first.
     ToldAfterRelease,
+    /// It may be prepared, and nobody has it any more.
+    InDoubt,
     /// It is not known whether the transaction is committed.
     OutcomeUnknown(Option<super::TransactionId>),
 }

@@ -70,6 +70,8 @@ struct Connection {
 pub(crate) struct Database {
     pub(crate) committed: Vec<u32>,
     names: Names,
+    /// What stands in the transaction that is prepared.
+    prepared: Option<Vec<Entry>>,
     connection: Option<Connection>,
     /// What was sent so far, connects included.
     pub(crate) sent: usize,
@@ -82,6 +84,7 @@ impl Database {
         Self {
             committed: Vec::new(),
             names,
+            prepared: None,
             connection: None,
             sent: 0,
             fate: None,
@@ -146,7 +149,7 @@ impl Database {
         match self.next_fate() {
             None => self.obey(control),
             Some(Fate::Refused) => {
-                if control == Control::Commit {
+                if matches!(control, Control::Commit | Control::Prepare) {
                     self.roll_back();
                 } else {
                     self.abort();
@@ -163,6 +166,40 @@ impl Database {
                 Err(Trouble("lost"))
             }
         }
+    }
+
+    /// What is prepared ends, on whatever connection.
+    pub(crate) fn end_prepared(&mut self, control: Control) -> Result<(), Trouble> {
+        if !self.is_connected() {
+            self.connection = Some(Connection::default());
+        }
+        let fate = self.next_fate();
+        if matches!(fate, None | Some(Fate::AnswerLost | Fate::AnswerAbandoned)) {
+            let log = self.prepared.take().expect("nothing is prepared");
+            match control {
+                Control::Commit => self.committed.extend(rows(&log)),
+                Control::Rollback => {}
+                other => panic!("{other:?} of what is prepared"),
+            }
+        }
+        match fate {
+            None => Ok(()),
+            Some(Fate::Refused) => Err(Trouble("refused")),
+            Some(_) => {
+                self.lose();
+                Err(Trouble("lost"))
+            }
+        }
+    }
+
+    /// Whether something is prepared, and holds its locks.
+    pub(crate) fn is_prepared(&self) -> bool {
+        self.prepared.is_some()
+    }
+
+    /// Somebody who has read of it ends what was left prepared.
+    pub(crate) fn recover(&mut self) {
+        self.prepared = None;
     }
 
     pub(crate) fn insert(&mut self, row: u32) -> Result<(), Trouble> {
@@ -248,6 +285,11 @@ impl Database {
                 assert!(!is_aborted, "COMMIT of an aborted transaction");
                 let log = std::mem::take(&mut open.log);
                 self.committed.extend(rows(&log));
+                self.roll_back();
+            }
+            Control::Prepare => {
+                assert!(!is_aborted, "PREPARE of an aborted transaction");
+                self.prepared = Some(std::mem::take(&mut open.log));
                 self.roll_back();
             }
             Control::Rollback => self.roll_back(),

@@ -29,6 +29,8 @@ struct Setting {
     face: Face,
     names: Names,
     manners: Manners,
+    /// Transactions can be prepared.
+    twophase: bool,
 }
 
 impl Setting {
@@ -63,7 +65,7 @@ struct Told {
 impl Told {
     fn new(setting: Setting) -> Self {
         Self {
-            session: Session::new(setting.names, setting.manners),
+            session: Session::new(setting.names, setting.manners, setting.twophase),
             setting,
             committed: Vec::new(),
             is_unsure: false,
@@ -80,9 +82,10 @@ impl Told {
         }
         let sent = self.session.database().sent;
         let before = self.session.transaction();
+        let is_left = event == Event::Invalidate && self.session.stack.is_prepared();
         self.was_used |= event == Event::Insert || self.setting.manners == Manners::Working;
         let outcome = self.session.happens(event, self.setting.face, fate);
-        self.is_unsure |= matches!(outcome, Outcome::Abandoned | Outcome::Unknown);
+        self.is_unsure |= matches!(outcome, Outcome::Abandoned | Outcome::Unknown) || is_left;
         self.believe(event, outcome);
         self.check_rows(event, outcome, before);
         self.check_callbacks();
@@ -107,7 +110,7 @@ impl Told {
         let of_this = |row: &Row| row.transaction == transaction;
         let believed = &mut self.session.believed;
         let is_kept = event == Event::CommitInner && outcome == Outcome::Fine;
-        if is_kept || event == Event::Commit {
+        if is_kept || matches!(event, Event::Commit | Event::Prepare) {
             let released = believed.iter_mut().filter(|row| of_this(row));
             released.for_each(|row| row.levels = row.levels.min(open));
         }
@@ -164,6 +167,12 @@ impl Told {
         assert!(self.session.stack.is_active());
         self.check_that_all_were_called();
         self.check_listeners();
+        let is_prepared = self.session.database().is_prepared();
+        assert!(
+            !is_prepared || self.is_unsure,
+            "left prepared, and nobody was told"
+        );
+        self.session.database().recover();
     }
 
     fn check_that_all_were_called(&self) {
@@ -202,7 +211,7 @@ impl Told {
 
     /// The session is dropped, as an adapter does it.
     fn drops(mut self) {
-        if self.is_unsure {
+        if self.is_unsure || self.session.stack.is_prepared() {
             let rows = self.session.believed.iter().map(|row| row.row);
             self.unsure.extend(rows);
         }
@@ -244,7 +253,8 @@ fn every_story(beginning: &mut Vec<Fated>, setting: Setting, depth: usize) {
     if depth == 0 {
         return;
     }
-    for event in EVENTS {
+    let events = EVENTS.into_iter();
+    for event in events.filter(|event| setting.twophase || *event != Event::Prepare) {
         beginning.push((event, None));
         let sent = tell(beginning, setting);
         every_story(beginning, setting, depth - 1);
@@ -275,14 +285,17 @@ const BEGINNINGS: [&[Event]; 4] = {
     ]
 };
 
-fn all_short_stories(face: Face, manners: Manners) {
+fn all_short_stories(face: Face, manners: Manners, twophase: bool) {
     for names in [Names::Hide, Names::Replace] {
         let setting = Setting {
             face,
             names,
             manners,
+            twophase,
         };
-        for beginning in BEGINNINGS {
+        let prepared: &[Event] = &[Event::Insert, Event::Nest, Event::Insert, Event::Prepare];
+        let prepared = twophase.then_some(prepared);
+        for beginning in BEGINNINGS.into_iter().chain(prepared) {
             let mut beginning: Vec<_> = beginning.iter().map(|event| (*event, None)).collect();
             every_story(&mut beginning, setting, depth());
         }
@@ -290,18 +303,32 @@ fn all_short_stories(face: Face, manners: Manners) {
 }
 
 fn on_both_faces(manners: Manners) {
-    all_short_stories(Face::Blocking, manners);
-    all_short_stories(Face::Future, manners);
+    all_short_stories(Face::Blocking, manners, false);
+    all_short_stories(Face::Future, manners, false);
 }
 
 #[test]
 fn every_short_story_in_threads_sends_legal_sql_and_claims_what_is_so() {
-    all_short_stories(Face::Blocking, Manners::Quiet);
+    all_short_stories(Face::Blocking, Manners::Quiet, false);
 }
 
 #[test]
 fn every_short_story_in_tasks_sends_legal_sql_and_claims_what_is_so() {
-    all_short_stories(Face::Future, Manners::Quiet);
+    all_short_stories(Face::Future, Manners::Quiet, false);
+}
+
+#[test]
+fn a_transaction_that_can_be_prepared_is_left_prepared_only_if_the_program_is_told() {
+    all_short_stories(Face::Blocking, Manners::Quiet, true);
+    all_short_stories(Face::Future, Manners::Quiet, true);
+}
+
+#[test]
+fn what_listeners_do_while_a_transaction_is_prepared_leaves_a_legal_state() {
+    for manners in [Manners::Working, Manners::Failing] {
+        all_short_stories(Face::Blocking, manners, true);
+        all_short_stories(Face::Future, manners, true);
+    }
 }
 
 #[test]

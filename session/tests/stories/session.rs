@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use everpool_engine::{Backend, twophase::Xid};
 use everpool_session::{
     Listeners, Moment, SessionError, SessionSettings, SessionTransaction, StateError,
     TransactionId, blocking, future,
@@ -48,6 +49,7 @@ pub(crate) struct Session {
     in_threads: Arc<Listeners<blocking::Participant<Self>>>,
     in_tasks: Arc<Listeners<future::Participant<Self>>>,
     depth: u32,
+    xid: Xid,
     pub(crate) next_row: u32,
     /// The rows that the program believes in.
     pub(crate) believed: Vec<Row>,
@@ -58,14 +60,19 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(names: Names, manners: Manners) -> Self {
+    pub(crate) fn new(names: Names, manners: Manners, twophase: bool) -> Self {
+        let settings = SessionSettings {
+            twophase,
+            ..SessionSettings::default()
+        };
         let mut session = Self {
             database: Arc::new(Mutex::new(Database::new(names))),
             called: Arc::default(),
-            stack: Stack::new(SessionSettings::default()),
+            stack: Stack::new(settings),
             in_threads: Arc::default(),
             in_tasks: Arc::default(),
             depth: 0,
+            xid: Xid::new(Backend::Postgresql, "transfer-7").unwrap(),
             next_row: 0,
             believed: Vec::new(),
             registered: Vec::new(),
@@ -214,6 +221,9 @@ impl Session {
     }
 
     fn send(&mut self, control: Control) -> Result<(), Trouble> {
+        if self.stack.is_prepared() {
+            return self.database().end_prepared(control);
+        }
         let mut database = self.database();
         let undoes = matches!(control, Control::Rollback | Control::RollbackTo(_));
         if control != Control::Begin && !database.is_connected() {
@@ -234,7 +244,7 @@ impl Session {
             Control::Begin => 1,
             Control::Savepoint(number) => number + 1,
             Control::Release(number) | Control::RollbackTo(number) => number,
-            Control::Commit | Control::Rollback => 0,
+            Control::Prepare | Control::Commit | Control::Rollback => 0,
         };
         Ok(())
     }
@@ -344,6 +354,10 @@ impl blocking::Transactional for Session {
         Ok(TransactionId::Unassigned)
     }
 
+    fn xid(&self) -> Option<&Xid> {
+        Some(&self.xid)
+    }
+
     fn release(&mut self) {
         Self::release(self);
     }
@@ -394,6 +408,10 @@ impl future::Transactional for Session {
 
     async fn transaction_id(&mut self) -> Result<TransactionId, Trouble> {
         Ok(TransactionId::Unassigned)
+    }
+
+    fn xid(&self) -> Option<&Xid> {
+        Some(&self.xid)
     }
 
     fn release(&mut self) {

@@ -32,6 +32,7 @@ pub(crate) enum Event {
     RollBackInner,
     /// The scope of the innermost savepoint is gone, in a task that cannot wait.
     ForsakeInner,
+    Prepare,
     Commit,
     RollBack,
     Close,
@@ -42,13 +43,14 @@ pub(crate) enum Event {
     EndsElsewhere,
 }
 
-pub(crate) const EVENTS: [Event; 12] = [
+pub(crate) const EVENTS: [Event; 13] = [
     Event::Begin,
     Event::Nest,
     Event::Insert,
     Event::CommitInner,
     Event::RollBackInner,
     Event::ForsakeInner,
+    Event::Prepare,
     Event::Commit,
     Event::RollBack,
     Event::Close,
@@ -83,7 +85,9 @@ impl Session {
         self.database().fate_from_now(None);
         match happened {
             Ok(Now::Done(Ok(()))) => Outcome::Fine,
-            Ok(Now::Done(Err(SessionError::CommitOutcomeUnknown(_)))) => Outcome::Unknown,
+            Ok(Now::Done(Err(
+                SessionError::CommitOutcomeUnknown(_) | SessionError::InDoubt(_),
+            ))) => Outcome::Unknown,
             Ok(Now::Done(Err(_))) => Outcome::Failed,
             Ok(Now::Abandoned) => Outcome::Abandoned,
             Err(panic) if panic.downcast_ref::<&str>() == Some(&crate::LISTENER) => {
@@ -154,6 +158,7 @@ impl Session {
         match event {
             Event::CommitInner => (Some(innermost), Method::Commit),
             Event::RollBackInner => (Some(innermost), Method::Rollback),
+            Event::Prepare => (None, Method::Prepare),
             Event::Commit => (None, Method::Commit),
             Event::Close => (None, Method::Close),
             Event::Invalidate => (None, Method::Invalidate),

@@ -3,6 +3,7 @@ mod diesel_traits;
 mod driver_connection;
 mod levels;
 mod multi;
+mod phases;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod replicas;

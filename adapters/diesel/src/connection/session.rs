@@ -5,6 +5,7 @@ use std::{panic::Location, time::Duration};
 use diesel::{
     QueryResult,
     connection::{AnsiTransactionManager, TransactionManager},
+    result::Error,
 };
 use everpool_engine::Backend;
 use everpool_session::{
@@ -84,6 +85,8 @@ impl<C: Driver> Connection<C> {
                 status::set_depth(self, number + 1);
                 AnsiTransactionManager::rollback_transaction(self)
             }
+            // A session that can prepare sends it itself.
+            Control::Prepare => Err(Error::NotInTransaction),
             Control::Commit => self.send_commit(),
             Control::Rollback if self.standing(0) == Standing::Ended => {
                 status::set_depth(self, 0);

@@ -40,7 +40,7 @@ assert_eq!(rows, 1);
 )]
 pub struct SessionMaker<C: Driver> {
     engine: Engine<C>,
-    settings: SessionSettings,
+    pub(super) settings: SessionSettings,
     listeners: Arc<Listeners<Participant<Session<C>>>>,
 }
 
@@ -64,6 +64,10 @@ impl<C: Driver> SessionMaker<C> {
         let settings = options.settings();
         if settings.tracks_outcome && C::BACKEND != Backend::Postgresql {
             let (option, backend) = ("track_outcome", C::BACKEND);
+            return Err(CharacteristicsError::NotThisDatabase { option, backend }.into());
+        }
+        if settings.twophase && C::BACKEND == Backend::Sqlite {
+            let (option, backend) = ("twophase", C::BACKEND);
             return Err(CharacteristicsError::NotThisDatabase { option, backend }.into());
         }
         let engine = match options.execution().is_empty() {

@@ -5,6 +5,7 @@ mod of_engine;
 mod scoped;
 mod transactional;
 mod transactions;
+mod two_phase;
 
 use std::{fmt, sync::Arc};
 
@@ -20,6 +21,8 @@ pub use maker::SessionMaker;
 pub use nested::Nested;
 pub use scoped::ScopedSession;
 pub use transactions::SessionTransactions;
+
+use two_phase::Name;
 
 use crate::{
     connection::Connection, driver::Driver, engine::Engine, error::session_refused,
@@ -68,6 +71,7 @@ pub struct Session<C: Driver> {
     connection: Connection<C>,
     stack: Stack,
     listeners: Arc<Listeners<Participant<Self>>>,
+    name: Option<Name>,
     /// What Diesel is shown of the transaction.
     shown: Nowhere<C::Backend>,
 }
@@ -98,6 +102,7 @@ impl<C: Driver> Session<C> {
             connection: Connection::unconnected(engine),
             stack: Stack::new(settings),
             listeners,
+            name: None,
             shown: Nowhere::default(),
         }
     }
@@ -327,6 +332,7 @@ fn do_in<C: Driver, T, E: From<SessionError>>(
 
 impl<C: Driver> Drop for Session<C> {
     fn drop(&mut self) {
+        self.undo_phases();
         self.connection.release();
         blocking::abandon(&mut self.stack);
     }

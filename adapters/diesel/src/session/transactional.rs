@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use diesel::{QueryResult, result::Error};
+use everpool_engine::twophase::Xid;
 use everpool_session::{
     Listeners, TransactionId,
     blocking::{Participant, Transactional},
@@ -46,7 +47,14 @@ impl<C: Driver> Transactional for Session<C> {
     }
 
     fn send(&mut self, control: Control) -> QueryResult<()> {
-        self.connection.send_control(control)
+        match self.stack.is_twophase() {
+            true => self.send_phase(control),
+            false => self.connection.send_control(control),
+        }
+    }
+
+    fn xid(&self) -> Option<&Xid> {
+        Self::xid(self)
     }
 
     fn transaction_id(&mut self) -> QueryResult<TransactionId> {

@@ -1,6 +1,7 @@
 mod as_trait;
 mod driver_connection;
 mod levels;
+mod phases;
 mod replicas;
 mod retry;
 mod statements;
@@ -81,8 +82,8 @@ pub struct Connection<DB: Driver> {
     scope: usize,
     /// What was asked for beyond what the engine has for all its connections.
     characteristics: Characteristics,
-    /// A two-phase transaction is open, which the driver does not count.
-    is_twophase: bool,
+    /// How many levels of a two-phase transaction are open, which the driver does not count.
+    twophase: usize,
     /// No BEGIN is sent, because the isolation level is `AUTOCOMMIT`; how many levels were begun so.
     omitted: Option<usize>,
     /// Whom its statements are told to.
@@ -101,7 +102,7 @@ impl<DB: Driver> Connection<DB> {
         Self {
             inner: future::Connection::new(engine.pool().clone()),
             characteristics: Characteristics::default(),
-            is_twophase: false,
+            twophase: 0,
             omitted: None,
             watch: Arc::clone(engine.watch()),
             engine,
@@ -251,7 +252,7 @@ impl<DB: Driver> Connection<DB> {
     pub(crate) fn give_back(&mut self) {
         self.take_note();
         self.inner.release();
-        self.depth = 0;
+        (self.depth, self.twophase) = (0, 0);
     }
 
     #[inline]
@@ -259,7 +260,7 @@ impl<DB: Driver> Connection<DB> {
         self.settle();
         if let Some(wire) = self.inner.settled() {
             let depth = self.omitted.unwrap_or(wire.depth());
-            self.depth = depth + usize::from(self.is_twophase);
+            self.depth = depth + self.twophase;
         }
     }
 

@@ -11,7 +11,7 @@ use everpool_session::{
 use sqlx::Error;
 
 use super::Connection;
-use crate::driver::Driver;
+use crate::{as_sqlx::not_in_transaction, driver::Driver};
 
 impl<DB: Driver> Connection<DB> {
     /// How a transaction stands that has so many levels to its session.
@@ -76,6 +76,8 @@ impl<DB: Driver> Connection<DB> {
             Control::Begin | Control::Savepoint(_) => self.send_begin(None).await,
             Control::Release(number) => self.commit_level(number as usize + 1).await,
             Control::RollbackTo(number) => self.rollback_level(number as usize + 1).await,
+            // A session that can prepare sends it itself.
+            Control::Prepare => Err(not_in_transaction()),
             Control::Commit => self.commit_everything().await,
             Control::Rollback => self.rollback_everything().await,
         }

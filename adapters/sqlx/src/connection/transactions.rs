@@ -160,7 +160,7 @@ impl<DB: Driver> Connection<DB> {
 
     /// What was not read yet may be an error, and what was done past this connection may have failed or
     /// left it out of step. Then PostgreSQL would answer COMMIT by a rollback and no error.
-    async fn look_for_failures(&mut self) -> Result<(), Error> {
+    pub(super) async fn look_for_failures(&mut self) -> Result<(), Error> {
         self.catch_up().await?;
         let Some(wire) = self.wire().filter(|wire| wire.flags().is_lent_out()) else {
             return Ok(());

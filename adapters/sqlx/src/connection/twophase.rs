@@ -37,7 +37,7 @@ impl<DB: Driver> Connection<DB> {
         self.ready().await?;
         self.tell(Event::BeginTwophase(&xid.to_string()));
         self.send(&xid.begin()).await?;
-        self.is_twophase = true;
+        self.twophase = 1;
         Ok(TwoPhase::new(self, xid))
     }
 
@@ -87,16 +87,15 @@ impl<DB: Driver> Connection<DB> {
 
     /// Its own end, and no other, is the end of a two-phase transaction.
     pub(super) fn check_no_twophase(&self) -> Result<(), Error> {
-        match self.is_twophase {
-            true => Err(in_twophase()),
-            false => Ok(()),
+        match self.twophase {
+            0 => Ok(()),
+            _ => Err(in_twophase()),
         }
     }
 
     /// The connection is in no transaction any more: it was ended or prepared.
     pub(crate) fn leave_twophase(&mut self) {
-        self.is_twophase = false;
-        self.depth = 0;
+        (self.depth, self.twophase) = (0, 0);
         if let Some(wire) = self.inner.settled() {
             wire.flags_mut().twophase_ended();
         }

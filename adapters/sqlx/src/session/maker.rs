@@ -46,7 +46,7 @@ assert_eq!(rows, 1);
 )]
 pub struct SessionMaker<DB: Driver> {
     engine: Engine<DB>,
-    settings: SessionSettings,
+    pub(super) settings: SessionSettings,
     listeners: Arc<Listeners<Participant<Session<DB>>>>,
 }
 
@@ -73,6 +73,10 @@ impl<DB: Driver> SessionMaker<DB> {
         let settings = options.settings();
         if settings.tracks_outcome && engine.backend() != Backend::Postgresql {
             let (option, backend) = ("track_outcome", engine.backend());
+            return Err(CharacteristicsError::NotThisDatabase { option, backend }.into());
+        }
+        if settings.twophase && engine.backend() == Backend::Sqlite {
+            let (option, backend) = ("twophase", engine.backend());
             return Err(CharacteristicsError::NotThisDatabase { option, backend }.into());
         }
         let engine = match options.execution().is_empty() {

@@ -3,6 +3,7 @@ mod nested;
 mod of_engine;
 mod scoped;
 mod transactional;
+mod two_phase;
 
 use std::{fmt, sync::Arc};
 
@@ -18,6 +19,8 @@ use sqlx::Error;
 pub use maker::SessionMaker;
 pub use nested::Nested;
 pub use scoped::ScopedSession;
+
+use two_phase::Name;
 
 use crate::{as_sqlx::session_refused, connection::Connection, driver::Driver, engine::Engine};
 
@@ -75,6 +78,7 @@ pub struct Session<DB: Driver> {
     connection: Connection<DB>,
     stack: Stack,
     listeners: Arc<Listeners<Participant<Self>>>,
+    name: Option<Name>,
 }
 
 impl<DB: Driver> Session<DB> {
@@ -101,6 +105,7 @@ impl<DB: Driver> Session<DB> {
             connection: Connection::unconnected(engine),
             stack: Stack::new(settings),
             listeners,
+            name: None,
         }
     }
 
@@ -345,6 +350,7 @@ where
 
 impl<DB: Driver> Drop for Session<DB> {
     fn drop(&mut self) {
+        self.undo_phases();
         self.connection.give_back();
         blocking::abandon(&mut self.stack);
     }

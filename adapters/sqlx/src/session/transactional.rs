@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use everpool_engine::twophase::Xid;
 use everpool_session::{
     Listeners, TransactionId,
     future::{Participant, Transactional},
@@ -46,7 +47,14 @@ impl<DB: Driver> Transactional for Session<DB> {
     }
 
     async fn send(&mut self, control: Control) -> Result<(), Error> {
-        self.connection.send_control(control).await
+        match self.stack.is_twophase() {
+            true => self.send_phase(control).await,
+            false => self.connection.send_control(control).await,
+        }
+    }
+
+    fn xid(&self) -> Option<&Xid> {
+        Self::xid(self)
     }
 
     async fn transaction_id(&mut self) -> Result<TransactionId, Error> {
