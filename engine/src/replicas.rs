@@ -33,6 +33,10 @@ const AWAY: Duration = Duration::from_secs(1);
 ///
 /// let later = now + Duration::from_secs(1);
 /// assert_eq!(rota.next(later, |_| 0), Some(0));
+/// assert_eq!(rota.next(later, |_| 0), Some(1));
+/// assert_eq!(rota.next(later, |_| 0), None);
+/// rota.reached(0);
+/// assert_eq!(rota.next(later, |_| 0), Some(0));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Rota {

@@ -371,6 +371,19 @@ fn beyond_the_grace_the_real_error_is_told() {
 }
 
 #[test]
+fn a_grace_that_is_taken_away_keeps_nobody_waiting() {
+    let scripted = Scripted::away();
+    let pool = pool_of(1, scripted, |options| options.outage_grace = Duration::MAX);
+    pool.connector().will(Method::Connect, Act::Fail);
+    pool.set_outage_grace(Duration::ZERO);
+    let answer = pool.checkout();
+    assert!(
+        matches!(answer, Err(CheckoutError::Outage(_))),
+        "{answer:?}"
+    );
+}
+
+#[test]
 fn a_ping_error_that_is_no_disconnect_is_told() {
     let scripted = Scripted::with_fault(Fault::Statement);
     let pool = pool_of(1, scripted, |options| options.pre_ping = true);
