@@ -293,10 +293,7 @@ fn answered<S: Transactional>(
         is_lost: !session.is_connected(),
         is_late: until.is_past(),
     };
-    let prepared = session
-        .xid()
-        .cloned()
-        .filter(|_| session.stack().is_prepared());
+    let is_prepared = session.stack().is_prepared();
     let xid = session.xid().cloned();
     match session.stack().failed(failed) {
         Verdict::Forgiven => Ok(()),
@@ -317,7 +314,7 @@ fn answered<S: Transactional>(
             let lost = LostCommit {
                 error,
                 transaction,
-                xid: prepared,
+                xid: xid.filter(|_| is_prepared),
             };
             Err(SessionError::CommitOutcomeUnknown(lost))
         }

@@ -302,10 +302,7 @@ fn answered<S: Transactional>(
         is_lost: !session.is_connected(),
         is_late: until.is_past(),
     };
-    let prepared = session
-        .xid()
-        .cloned()
-        .filter(|_| session.stack().is_prepared());
+    let is_prepared = session.stack().is_prepared();
     let xid = session.xid().cloned();
     match session.stack().failed(failed) {
         Verdict::Forgiven => Ok(()),
@@ -326,7 +323,7 @@ fn answered<S: Transactional>(
             let lost = LostCommit {
                 error,
                 transaction,
-                xid: prepared,
+                xid: xid.filter(|_| is_prepared),
             };
             Err(SessionError::CommitOutcomeUnknown(lost))
         }

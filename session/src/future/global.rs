@@ -10,7 +10,7 @@ use everpool_engine::{
 use super::{Transactional, end};
 use crate::{
     SessionError,
-    group::{Ballot, Group, GroupError, Record, Turn},
+    group::{Ballot, Group, GroupError, Record, Turn, Voter},
     stack::Method,
 };
 
@@ -134,8 +134,12 @@ impl GlobalTransaction {
             };
             let answer = sessions[branch].end(method).await;
             ballot.done(turn, answer.is_ok());
-            let is_prepared = sessions[branch].is_prepared();
-            record.note(turn, xids[branch].clone(), is_prepared, answer);
+            let voter = Voter {
+                xid: xids[branch].clone(),
+                was_begun: begun[branch],
+                is_prepared: sessions[branch].is_prepared(),
+            };
+            record.note(turn, voter, answer);
         }
     }
 }

@@ -93,6 +93,15 @@ impl<E: Error + 'static> Error for GroupError<E> {
     }
 }
 
+/// A branch, after its turn.
+pub(crate) struct Voter {
+    pub(crate) xid: Option<Xid>,
+    /// There was anything of it on its database.
+    pub(crate) was_begun: bool,
+    /// It is prepared still.
+    pub(crate) is_prepared: bool,
+}
+
 /// What came of the turns so far.
 #[derive(Debug)]
 pub(crate) struct Record<E: Error + 'static> {
@@ -113,18 +122,11 @@ impl<E: Error + 'static> Record<E> {
         }
     }
 
-    /// `is_prepared`: after this turn.
-    pub(crate) fn note(
-        &mut self,
-        turn: Turn,
-        xid: Option<Xid>,
-        is_prepared: bool,
-        answer: Result<(), SessionError<E>>,
-    ) {
-        match (turn, answer, xid) {
-            (Turn::Commit(_), Ok(()), Some(xid)) => self.committed.push(xid),
+    pub(crate) fn note(&mut self, turn: Turn, of: Voter, answer: Result<(), SessionError<E>>) {
+        match (turn, answer, of.xid) {
+            (Turn::Commit(_), Ok(()), xid) if of.was_begun => self.committed.extend(xid),
             (Turn::Commit(_), Err(error), Some(xid)) => self.in_doubt.push((xid, error)),
-            (Turn::RollBack(_), Err(_), xid) if is_prepared => self.leftover.extend(xid),
+            (Turn::RollBack(_), Err(_), xid) if of.is_prepared => self.leftover.extend(xid),
             (_, Err(SessionError::InDoubt(lost)), _) => {
                 self.leftover.push(lost.xid.clone());
                 self.fails(turn, SessionError::InDoubt(lost));

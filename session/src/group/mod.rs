@@ -8,7 +8,7 @@ mod recovery;
 
 pub use ballot::{Ballot, Turn};
 pub use error::GroupError;
-pub(crate) use error::Record;
+pub(crate) use error::{Record, Voter};
 pub(crate) use recovery::by_name;
 
 use everpool_engine::{
