@@ -3,9 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use diesel::{
-    MysqlConnection, PgConnection, SqliteConnection, connection::SimpleConnection, result::Error,
-};
+use diesel::{MysqlConnection, PgConnection, SqliteConnection, connection::SimpleConnection};
 use everpool_diesel::{
     Driver, Engine, EngineOptions, GlobalTransaction, GroupError, Session, SessionError,
     SessionMaker, SessionOptions, StateError, create_engine, recover,
@@ -141,7 +139,7 @@ fn a_session_left_prepared_is_found_and_ended_by_its_xid() {
         session.prepare().unwrap();
         session.invalidate().unwrap();
     }
-    let found = recover::<Error>(&[&engine, &engine]).unwrap();
+    let found = recover(&[&engine, &engine]).unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].name(), "transfer-7");
     let xids: Vec<_> = found[0].xids().map(ToString::to_string).collect();
@@ -332,7 +330,7 @@ fn a_server_that_dies_after_the_decision_leaves_a_branch_that_recovery_finds_and
 
     two.mariadb.lock().unwrap().start_again().unwrap();
     assert_eq!(two.rows(), ["1", "0"]);
-    let found = recover::<Error>(&[&two.orders, &two.stock]).unwrap();
+    let found = recover(&[&two.orders, &two.stock]).unwrap();
     assert_eq!(format!("{found:?}").matches("transfer-7").count(), 1);
     for transaction in found {
         transaction.commit().unwrap();
@@ -359,7 +357,7 @@ fn what_is_decided_is_not_rolled_back_though_a_listener_panics_in_between() {
         "{refused}"
     );
     drop((orders, stock));
-    let found = recover::<Error>(&[&two.orders, &two.stock]).unwrap();
+    let found = recover(&[&two.orders, &two.stock]).unwrap();
     for transaction in found {
         transaction.commit().unwrap();
     }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use everpool_sqlx::{
-    Driver, Engine, EngineOptions, Error, GlobalTransaction, GroupError, MySql, Postgres, Session,
+    Driver, Engine, EngineOptions, GlobalTransaction, GroupError, MySql, Postgres, Session,
     SessionError, SessionMaker, SessionOptions, Sqlite, StateError, create_engine, raw_sql,
     recover,
 };
@@ -150,7 +150,7 @@ async fn a_prepare_of_sqlx_that_nobody_waits_for_is_told_by_the_next_method() {
         "{refused}"
     );
     session.rollback().await.unwrap();
-    for transaction in recover::<Error>(&[&engine]).await.unwrap() {
+    for transaction in recover(&[&engine]).await.unwrap() {
         transaction.rollback().await.unwrap();
     }
     insert(&mut session).await;
@@ -262,7 +262,7 @@ async fn a_server_that_dies_after_the_decision_leaves_a_branch_of_sqlx_that_reco
 
     two.postgresql.lock().unwrap().start_again().unwrap();
     assert_eq!(two.rows(), ["0", "1"]);
-    for transaction in recover::<Error>(&[&two.orders, &two.stock]).await.unwrap() {
+    for transaction in recover(&[&two.orders, &two.stock]).await.unwrap() {
         assert_eq!(transaction.name(), "transfer-7");
         transaction.commit().await.unwrap();
     }
