@@ -123,8 +123,8 @@ pub use everpool_session::future::{
     Branch, GlobalTransaction, PreparedTransaction, Recovers, recover,
 };
 pub use everpool_session::{
-    Cause, GroupError, InDoubt, LostCommit, Moment, Origin, Outcome, Retry, RetryPolicy, RetryReason, RetryWhen,
-    SessionOptions, SessionTransaction, StateError, TransactionId,
+    Cause, GroupError, InDoubt, LostCommit, Moment, Origin, Outcome, Retry, RetryPolicy,
+    RetryReason, RetryWhen, SessionOptions, SessionTransaction, StateError, TransactionId,
     scope::{Entered, ScopeError, ScopeKey, Scoped, TaskScope, ThreadScope},
 };
 
