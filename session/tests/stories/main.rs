@@ -325,10 +325,10 @@ fn a_transaction_that_can_be_prepared_is_left_prepared_only_if_the_program_is_to
 
 #[test]
 fn what_listeners_do_while_a_transaction_is_prepared_leaves_a_legal_state() {
-    for manners in [Manners::Working, Manners::Failing] {
-        all_short_stories(Face::Blocking, manners, true);
-        all_short_stories(Face::Future, manners, true);
-    }
+    // Those that work have by far the most stories, and in tasks several times as many as in threads.
+    all_short_stories(Face::Blocking, Manners::Working, true);
+    all_short_stories(Face::Blocking, Manners::Failing, true);
+    all_short_stories(Face::Future, Manners::Failing, true);
 }
 
 #[test]
