@@ -13,8 +13,8 @@ use std::{
 };
 
 use everpool_sqlx::{
-    Engine, Error, ExecutionOptions, Postgres, Retry, RetryPolicy, Session, SessionError,
-    SessionMaker, SessionOptions, query_scalar,
+    Engine, EngineOptions, Error, ExecutionOptions, Postgres, Retry, RetryPolicy, Session,
+    SessionError, SessionMaker, SessionOptions, create_engine, query_scalar,
 };
 use everpool_tests::PostgreSql;
 use futures_util::future::BoxFuture;
@@ -213,7 +213,9 @@ async fn a_conflict_in_a_savepoint_of_a_sqlx_session_is_done_again_with_all_arou
 
 #[tokio::test]
 async fn a_conflict_of_those_who_had_the_connection_before_is_no_reason_for_a_sqlx_session() {
-    let (_server, engine) = start();
+    let server = postgresql();
+    let options = EngineOptions::builder().pool_size(1).max_overflow(0);
+    let engine = create_engine(server.url(), options.build().unwrap()).unwrap();
     let mut connection = engine.connect().await.unwrap();
     let statement = everpool_sqlx::raw_sql(CONFLICT);
     statement.execute(&mut *connection).await.unwrap_err();
