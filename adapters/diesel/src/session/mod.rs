@@ -185,7 +185,8 @@ impl<C: Driver> Session<C> {
     /// # Errors
     ///
     /// The database's; the connection is closed then, which undoes it, too. A lost connection is none: what
-    /// was done on it is undone.
+    /// was done on it is undone. But what is prepared stays so after an error, and is
+    /// [`InDoubt`](everpool_session::SessionError::InDoubt) if the connection was lost by this.
     pub fn rollback(&mut self) -> Result<(), SessionError> {
         blocking::end(self, Method::Rollback)
     }

@@ -13,7 +13,8 @@ impl<DB: Driver> Engine<DB> {
     /// committed while the writer is in a transaction; [`status`](Self::status), [`pool`](Self::pool) and
     /// [`close`](Self::close) are that pool's, and [`dispose`](Self::dispose) spares the writer. Without,
     /// its connections are this engine's, told at their checkout to be read-only and at their return to
-    /// write again, which costs a statement each.
+    /// write again, which costs a statement each. With [replicas](Self::with_replicas) they are those of the
+    /// replicas.
     #[cfg_attr(
         feature = "_sqlite",
         doc = r#"
@@ -56,8 +57,8 @@ query("CREATE TABLE t (x INTEGER)").execute(&engine).await?;
     /// would be, and what waiting does not mend, such as a wrong password, is told. A replica that swallows
     /// everything keeps its callers waiting for its `pool_connect_timeout` first.
     ///
-    /// The replicas keep their pools, with their pool events, `do_connect` and `handle_error`, and what their own
-    /// options ask of each connection; the pools tell an outage at once from now on. All else is as this engine
+    /// The replicas keep their pools, with their pool events, `do_connect` and `handle_error`, and what the
+    /// options that they were created with ask of each connection; the pools tell an outage at once from now on. All else is as this engine
     /// is: execution options, listeners, `pool_timeout`. What is asked of the read-only engine itself
     /// ([`status`](Self::status), [`raw_connection`](Self::raw_connection), [`dispose`](Self::dispose), [`close`](Self::close)) concerns
     /// this engine's pool; for theirs there is [`replicas`](Self::replicas).
