@@ -8,6 +8,7 @@ mod deadline;
 mod error;
 pub mod future;
 pub mod group;
+mod join;
 mod listeners;
 mod options;
 pub mod retry;
@@ -18,6 +19,7 @@ mod transaction_id;
 
 pub use error::{InDoubt, LostCommit, SessionError};
 pub use group::{Group, GroupError};
+pub use join::{JoinTransactionMode, UnknownJoinTransactionMode};
 pub use listeners::Listeners;
 pub use options::SessionOptions;
 pub use retry::{Retry, RetryPolicy, RetryReason, RetryWhen};

@@ -1,6 +1,6 @@
 use everpool_engine::ExecutionOptions;
 
-use crate::SessionSettings;
+use crate::{JoinTransactionMode, SessionSettings};
 
 /// How sessions are to be, and what their transactions begin with. Each option has SQLAlchemy's name and
 /// default, where it has the option.
@@ -49,6 +49,14 @@ impl SessionOptions {
     #[must_use]
     pub fn twophase(mut self, twophase: bool) -> Self {
         self.settings.twophase = twophase;
+        self
+    }
+
+    /// What a session that is bound to a connection makes of a transaction that is open there.
+    /// `ConditionalSavepoint` by default.
+    #[must_use]
+    pub fn join_transaction_mode(mut self, mode: JoinTransactionMode) -> Self {
+        self.settings.join_transaction_mode = mode;
         self
     }
 

@@ -1,3 +1,5 @@
+use crate::JoinTransactionMode;
+
 /// How a session is to be; SQLAlchemy's defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionSettings {
@@ -10,6 +12,8 @@ pub struct SessionSettings {
     pub tracks_outcome: bool,
     /// Transactions are two-phase transactions, which can be prepared.
     pub twophase: bool,
+    /// What a session that is bound to a connection makes of a transaction that is open there.
+    pub join_transaction_mode: JoinTransactionMode,
 }
 
 impl Default for SessionSettings {
@@ -19,6 +23,7 @@ impl Default for SessionSettings {
             close_resets_only: true,
             tracks_outcome: false,
             twophase: false,
+            join_transaction_mode: JoinTransactionMode::default(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! In which order a level ends, as values: the rows of SQLAlchemy's events.
 
-use super::{Control, Method, SessionTransaction, statements::savepoint};
+use super::{Control, Method, SessionTransaction, root::Root};
 
 /// One step of an end, in the words of the whole. Some have nothing to do for a savepoint, or for a level
 /// for which nothing was sent.
@@ -130,17 +130,32 @@ impl Ending {
     }
 
     /// What is sent for the level, if something is: the end of the outermost is that of all inside of it.
-    pub(super) fn control(&self) -> Option<Control> {
+    pub(super) fn control(&self, root: Root) -> Option<Control> {
         let depth = self.transaction.depth;
-        let number = savepoint(depth);
-        match (self.how, depth) {
-            _ if depth > self.target => None,
+        let is_sent = depth == self.outermost(root) && (depth > 0 || root.ends(self.how));
+        let number = root.number(depth);
+        match (self.how, number) {
+            _ if !is_sent => None,
             (How::Prepare, 0) => Some(Control::Prepare),
             (How::Commit | How::CommitPrepared, 0) => Some(Control::Commit),
             (How::Commit, _) => Some(Control::Release(number)),
             (How::Rollback | How::Close, 0) => Some(Control::Rollback),
             (How::Rollback | How::Close, _) => Some(Control::RollbackTo(number)),
             _ => None,
+        }
+    }
+
+    /// Whether the transaction must be sound for this.
+    pub(super) fn is_looked_at(&self, root: Root) -> bool {
+        self.transaction.depth <= self.outermost(root)
+    }
+
+    /// The depth of the outermost level that ends on the database. Where the session's own stays open, its
+    /// savepoints do not.
+    fn outermost(&self, root: Root) -> usize {
+        match self.target {
+            0 if !root.ends(self.how) => 1,
+            target => target,
         }
     }
 }

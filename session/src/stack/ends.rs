@@ -7,7 +7,6 @@ use everpool_engine::PendingRollback;
 use super::{
     Awaited, Callback, Cause, Control, Ending, Failed, How, LevelId, Method, Moment, On, Origin,
     Preparation, Refused, Stack, Standing, StateError, Step, Verdict, ending::Phase, illegal,
-    statements::savepoint,
 };
 use crate::TransactionId;
 
@@ -133,7 +132,7 @@ impl Stack {
             }
             Phase::AfterRollback => tell(Moment::AfterRollback),
             Phase::AfterSoftRollback => tell(Moment::AfterSoftRollback),
-            Phase::Look => self.end_to_send().map(|_| Step::Look(savepoint(self.set))),
+            Phase::Look => self.looks(),
             Phase::Identify => self.identify(),
             Phase::Send => self.end_to_send().map(|control| self.send(control)),
             Phase::Release if is_root => self.gives_back().then_some(Step::Release),
@@ -151,7 +150,15 @@ impl Stack {
     fn end_to_send(&self) -> Option<Control> {
         let ending = self.endings.last()?;
         let is_set = ending.transaction.depth < self.set;
-        ending.control().filter(|_| is_set)
+        ending.control(self.root).filter(|_| is_set)
+    }
+
+    /// Also before a commit that is left to somebody else: it says that there is something to commit.
+    fn looks(&self) -> Option<Step> {
+        let ending = self.endings.last()?;
+        let is_set = ending.transaction.depth < self.set;
+        let looks = is_set && ending.is_looked_at(self.root);
+        looks.then(|| Step::Look(self.root.number(self.set)))
     }
 
     fn identify(&mut self) -> Option<Step> {
@@ -215,7 +222,7 @@ impl Stack {
             (Control::Release(_), false) => (Verdict::Told, Some(How::Rollback)),
             (Control::Release(_), true) => (Verdict::Told, Some(How::GivenUp)),
             (Control::RollbackTo(number), false) => {
-                let around = number.saturating_sub(1) as usize;
+                let around = self.root.depth(number).saturating_sub(1);
                 self.inactive = Some((Cause::RollbackToFailed, around));
                 (Verdict::Told, Some(How::GivenUp))
             }

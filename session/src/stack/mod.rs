@@ -20,6 +20,7 @@ mod ending;
 mod ends;
 mod level;
 mod refused;
+mod root;
 mod statements;
 mod step;
 mod two_phase;
@@ -37,9 +38,10 @@ use callbacks::Callbacks;
 use checks::illegal;
 use ending::{Ending, How};
 use level::Level;
+use root::Root;
 use two_phase::Preparation;
 
-use crate::{SessionSettings, TransactionId};
+use crate::{JoinTransactionMode, SessionSettings, TransactionId};
 
 /// The methods of a session that change its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,6 +90,10 @@ pub struct LevelId {
 #[derive(Debug, Default)]
 pub struct Stack {
     settings: SessionSettings,
+    /// It is bound to a connection, and this is what it makes of a transaction that is open there.
+    joins: Option<JoinTransactionMode>,
+    /// What the outermost level is on the database, from its first statement on.
+    root: Root,
     /// The transaction, and the savepoints in it.
     levels: Vec<Level>,
     /// How many of them, from the outermost, are there on the database.
@@ -150,6 +156,29 @@ impl Stack {
             settings,
             ..Self::default()
         }
+    }
+
+    /// That of a session that is bound to a connection. It has no two-phase transactions: they cannot be in
+    /// others.
+    pub fn joined(settings: SessionSettings) -> Self {
+        Self {
+            joins: Some(settings.join_transaction_mode),
+            ..Self::new(SessionSettings {
+                twophase: false,
+                ..settings
+            })
+        }
+    }
+
+    /// How many of the levels that its connection has now are not the session's; `None` if it is bound to
+    /// none.
+    pub fn outside(&self, levels: u32) -> Option<u32> {
+        self.joins?;
+        let outside = match self.set {
+            0 => usize::MAX,
+            _ => self.root.outside(),
+        };
+        Some(u32::try_from(outside).unwrap_or(u32::MAX).min(levels))
     }
 
     /// Whether a transaction was begun, by a statement or by the program.

@@ -17,7 +17,7 @@ impl Stack {
         set > 0
             && set == self.levels.len()
             && self.levels[set - 1].is_begin_told
-            && levels as usize >= set
+            && self.root.is_within(levels, set)
             && self.inactive.is_none()
             && !self.is_interrupted()
             && self.check_scope().is_ok()
@@ -36,7 +36,11 @@ impl Stack {
             self.check_autobegin()?;
             self.push(Origin::Autobegin);
         }
-        if (levels as usize) < self.set {
+        if self.set == 0 {
+            // A session without a connection of its own finds nothing open on those that it takes.
+            let joined = self.joins.map(|mode| mode.root(levels as usize));
+            self.root = joined.unwrap_or_default();
+        } else if !self.root.is_within(levels, self.set) {
             return Err(Refused::State(StateError::EndedElsewhere));
         }
         let step = match self.announce() {
@@ -50,8 +54,10 @@ impl Stack {
     fn next_level(&mut self) -> Step {
         let wanted = self.wanted();
         for depth in 0..wanted {
-            if depth == self.set {
-                return self.set_level(depth);
+            if depth == self.set
+                && let Some(step) = self.set_level(depth)
+            {
+                return step;
             }
             let level = &mut self.levels[depth];
             if !level.is_begin_told {
@@ -77,14 +83,18 @@ impl Stack {
         }
     }
 
-    fn set_level(&mut self, depth: usize) -> Step {
+    /// What is to be done first. Nothing, if the level is there.
+    fn set_level(&mut self, depth: usize) -> Option<Step> {
         if depth == 0 && !self.is_checked_out {
-            return Step::Checkout;
+            return Some(Step::Checkout);
         }
-        self.send(match savepoint(depth) {
-            0 => Control::Begin,
-            number => Control::Savepoint(number),
-        })
+        match self.root.begin(depth) {
+            Some(control) => Some(self.send(control)),
+            None => {
+                self.set = 1;
+                None
+            }
+        }
     }
 
     pub(super) fn send(&mut self, control: Control) -> Step {
@@ -129,7 +139,8 @@ impl Stack {
     fn begin_failed(&mut self, failed: Failed) -> Verdict {
         self.is_checked_out = false;
         self.attempts += 1;
-        if begins_again(self.attempts, failed) {
+        // What was set on somebody else's connection is not to be missed in silence.
+        if self.joins.is_none() && begins_again(self.attempts, failed) {
             return Verdict::Again;
         }
         self.attempts = 0;
@@ -141,9 +152,4 @@ impl Stack {
 /// Nothing can be lost by that: no statement of the program was sent.
 pub fn begins_again(attempts: u32, failed: Failed) -> bool {
     failed.is_lost && !failed.is_late && attempts < BEGIN_ATTEMPTS
-}
-
-/// The number of the savepoint at this depth.
-pub(super) fn savepoint(depth: usize) -> u32 {
-    u32::try_from(depth).unwrap_or(u32::MAX)
 }

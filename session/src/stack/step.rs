@@ -28,7 +28,7 @@ pub enum Step {
 }
 
 /// What begins and ends transactions and savepoints. A savepoint is known by its number, counted from
-/// the outermost, which is 1; a number may be used again as soon as its savepoint is ended.
+/// the connection's outermost, which is 1; a number may be used again as soon as its savepoint is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Control {
     /// BEGIN
