@@ -97,11 +97,16 @@ impl<'a, K: Connector, R: Runtime> Admission<'a, K, R> {
         pool.meet();
         // Cloned before the lock is taken: it is the runtime's code.
         let mut waker = Some(waker.clone());
+        let patience = pool.options.own_patience;
         let (answer, own) = pool.enter(|machine| {
-            let answer = begin(machine, request, now);
+            let answer = begin(machine, request, patience, now);
             let machine::Checkout::Queued(ticket) = &answer else {
                 return (answer, None);
             };
+            if let Some(by) = refuses_own::<K, R>(machine, request.borrower, patience) {
+                drop(machine.withdraw(ticket, now));
+                return (machine::Checkout::Refused(by), None);
+            }
             let nothing = machine.collect(ticket, &mut waker);
             debug_assert!(
                 nothing.is_none(),
@@ -196,9 +201,23 @@ impl<K: Connector, R: Runtime> Future for Admission<'_, K, R> {
 fn begin<K: Connector, R: Runtime>(
     machine: &mut PoolMachine<K, R>,
     request: Request,
+    patience: Option<Duration>,
     now: Time,
 ) -> Answer<K, R> {
-    machine.checkout_within(request.left(now), request.borrower, &now)
+    let (left, borrower) = (request.left(now), request.borrower);
+    let patience = patience.filter(|_| own::<K, R>(machine, borrower).is_some());
+    let left = patience.map_or(left, |patience| left.min(patience));
+    machine.checkout_within(left, borrower, &now)
+}
+
+/// Whoever is not to wait for itself at all is told where it has what it waits for.
+fn refuses_own<K: Connector, R>(
+    machine: &PoolMachine<K, R>,
+    borrower: Borrower,
+    patience: Option<Duration>,
+) -> Option<Refusal<K>> {
+    let own = own::<K, R>(machine, borrower).filter(|_| patience == Some(Duration::ZERO))?;
+    Some(machine::Refusal::InUse(Some(own.borrower)))
 }
 
 /// Whoever waits for a connection while all are out, and has one itself, may wait for itself.

@@ -19,6 +19,7 @@ use crate::{
     now::now,
     panics::shielded,
     park::block_on,
+    reserved::Reserved,
     runtime::{Runtime, Work},
     shared::{PoolMachine, Shared, leave_alone},
     sync::{Guard, mpsc},
@@ -187,6 +188,12 @@ impl<K: Connector, R: Runtime> Lease<K, R> {
         let mut held = shared.report(|machine, now| machine.detached(entry, now));
         block_on(shared.notify(Event::Detach, &mut held, place));
         Detached::new(shared, held)
+    }
+
+    /// The driver's connection by itself, and its place in the pool, to which it can be put back. Until then
+    /// the pool counts it as lent, and no hook hears of it. Does not block.
+    pub fn take_out(mut self) -> (K::Connection, Reserved<K, R>) {
+        Reserved::take_out(self.take(), self.waits)
     }
 
     /// The driver's connection, which keeps its place in the pool for ever: the pool counts it as lent,

@@ -60,6 +60,8 @@ mod panics;
 #[cfg(feature = "std")]
 mod park;
 #[cfg(feature = "std")]
+mod reserved;
+#[cfg(feature = "std")]
 mod runtime;
 #[cfg(feature = "std")]
 mod shared;
@@ -90,6 +92,7 @@ pub use {
     hook::{BoxError, BoxFuture, HookError, Record, ResetState},
     info::Info,
     listeners::Wait,
+    reserved::Reserved,
     runtime::{Runtime, Work},
 };
 

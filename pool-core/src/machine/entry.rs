@@ -25,6 +25,14 @@ impl<C> Entry<C> {
     pub fn slot(&self) -> SlotId {
         self.seat.slot()
     }
+
+    /// The same place, with something else in it.
+    pub fn map<T>(self, change: impl FnOnce(C) -> T) -> Entry<T> {
+        Entry {
+            connection: change(self.connection),
+            seat: self.seat,
+        }
+    }
 }
 
 /// A slot and the generation of what is in it, in one word: an entry is moved about in registers.

@@ -71,6 +71,9 @@ pub struct Options {
     /// Whether the pool measures for how long connections are used. Off: it costs two looks at the
     /// clock a checkout.
     pub measure_use: bool,
+    /// For how long somebody waits who has one of the connections itself, while all are in use; with 0 not
+    /// at all. `None`: as anybody, because another may come back. For a pool of one, where it does not.
+    pub own_patience: Option<Duration>,
     /// What the spacing of connect attempts in an outage is jittered with, and ages are. With 0 each
     /// pool takes one of its own, so that processes do not knock together.
     pub seed: u64,
@@ -105,6 +108,7 @@ impl Default for Options {
             max_waiting: None,
             leak_after: None,
             measure_use: false,
+            own_patience: None,
             seed: 0,
         }
     }

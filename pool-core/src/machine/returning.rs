@@ -126,7 +126,7 @@ impl<C, E: Clone> Machine<C, E> {
     }
 
     /// A connection leaves the pool for good, with whoever has it. Its place is free.
-    pub fn detached(&mut self, entry: Entry<C>, now: Time) -> C {
+    pub fn detached<T>(&mut self, entry: Entry<T>, now: Time) -> T {
         self.alive -= self.if_current(entry.generation());
         self.vacate(entry.slot());
         self.attend(now);
