@@ -71,8 +71,8 @@ pub struct Options {
     /// Whether the pool measures for how long connections are used. Off: it costs two looks at the
     /// clock a checkout.
     pub measure_use: bool,
-    /// For how long somebody waits who has one of the connections itself, while all are in use; with 0 not
-    /// at all. `None`: as anybody, because another may come back. For a pool of one, where it does not.
+    /// For how long a thread or task waits for a connection that has one of this pool itself; with 0 not at
+    /// all. For a pool of one connection, of which it waits for itself. `None`: as long as anybody.
     pub own_patience: Option<Duration>,
     /// What the spacing of connect attempts in an outage is jittered with, and ages are. With 0 each
     /// pool takes one of its own, so that processes do not knock together.
