@@ -75,7 +75,8 @@ pub trait Transactional: Sized {
         None
     }
 
-    /// Returns the connection to the pool. Nothing is open on it, unless it is lost.
+    /// Returns the connection to the pool, or to who has bound the session to it
+    /// ([`Stack::outside`]). Nothing of the session's is open on it, unless it is lost.
     fn release(&mut self);
 
     /// Gives the connection up. Does not block.

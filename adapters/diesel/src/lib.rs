@@ -65,7 +65,8 @@ pub use engine::{
 };
 pub use hooks::EngineEvents;
 pub use session::{
-    Nested, ScopedSession, Session, SessionError, SessionEvents, SessionMaker, SessionTransactions,
+    JoinedSession, Nested, ScopedSession, Session, SessionError, SessionEvents, SessionMaker,
+    SessionTransactions,
 };
 pub use transaction::Transaction;
 pub use two_phase::TwoPhase;
@@ -80,8 +81,9 @@ pub use everpool_session::blocking::{
     Branch, GlobalTransaction, PreparedTransaction, Recovers, recover,
 };
 pub use everpool_session::{
-    Cause, GroupError, InDoubt, LostCommit, Moment, Origin, Outcome, Retry, RetryPolicy,
-    RetryReason, RetryWhen, SessionOptions, SessionTransaction, StateError, TransactionId,
+    Cause, GroupError, InDoubt, JoinTransactionMode, LostCommit, Moment, Origin, Outcome, Retry,
+    RetryPolicy, RetryReason, RetryWhen, SessionOptions, SessionTransaction, StateError,
+    TransactionId, UnknownJoinTransactionMode,
     scope::{Entered, ScopeError, ScopeKey, Scoped, ThreadScope},
 };
 

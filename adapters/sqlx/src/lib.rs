@@ -105,7 +105,9 @@ pub use driver::{ConnectOptionsOf, Driver};
 pub use engine::{CheckoutError, Engine, RawConnection};
 pub use hooks::EngineEvents;
 pub use lent::PoolConnection;
-pub use session::{Nested, ScopedSession, Session, SessionError, SessionEvents, SessionMaker};
+pub use session::{
+    JoinedSession, Nested, ScopedSession, Session, SessionError, SessionEvents, SessionMaker,
+};
 pub use two_phase::TwoPhase;
 pub use url::connect_options;
 pub use version::BeginStatement;
@@ -123,8 +125,9 @@ pub use everpool_session::future::{
     Branch, GlobalTransaction, PreparedTransaction, Recovers, recover,
 };
 pub use everpool_session::{
-    Cause, GroupError, InDoubt, LostCommit, Moment, Origin, Outcome, Retry, RetryPolicy,
-    RetryReason, RetryWhen, SessionOptions, SessionTransaction, StateError, TransactionId,
+    Cause, GroupError, InDoubt, JoinTransactionMode, LostCommit, Moment, Origin, Outcome, Retry,
+    RetryPolicy, RetryReason, RetryWhen, SessionOptions, SessionTransaction, StateError,
+    TransactionId, UnknownJoinTransactionMode,
     scope::{Entered, ScopeError, ScopeKey, Scoped, TaskScope, ThreadScope},
 };
 

@@ -1,11 +1,17 @@
 //! What the contract asks of an adapter. It is for threads: where the adapter is async, a thread waits for a
 //! runtime of its own.
 
-use std::{error::Error, fmt::Debug, ops::DerefMut, time::Duration};
+use std::{
+    error::Error,
+    fmt::Debug,
+    ops::DerefMut,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use everpool_core::{CheckoutError, Status};
 use everpool_engine::EngineOptions;
-use everpool_session::SessionError;
+use everpool_session::{JoinTransactionMode, SessionError};
 
 /// What the program's own work in a transaction comes to.
 pub(crate) type Outcome = Result<(), Box<dyn Error>>;
@@ -45,6 +51,33 @@ pub(crate) trait Transactions: Statements {
     ) -> Result<T, E>;
 }
 
+/// What a listener was told.
+pub(crate) type Told = Arc<Mutex<Vec<&'static str>>>;
+
+/// Registers listeners of all transaction events.
+macro_rules! tell_transactions {
+    ($events:expr) => {{
+        let told = crate::adapter::Told::default();
+        let tell = |name| {
+            let told = std::sync::Arc::clone(&told);
+            move || told.lock().unwrap().push(name)
+        };
+        let named = |name| {
+            let tell = tell(name);
+            move |_: &str| tell()
+        };
+        let events = $events;
+        events.begin(tell("begin"));
+        events.commit(tell("commit"));
+        events.rollback(tell("rollback"));
+        events.savepoint(named("savepoint"));
+        events.release_savepoint(named("release_savepoint"));
+        events.rollback_savepoint(named("rollback_savepoint"));
+        told
+    }};
+}
+pub(crate) use tell_transactions;
+
 /// The adapter's engine, and with it all of the adapter.
 pub(crate) trait Engine: Debug + Sized + Sync {
     /// The adapter's name in a report.
@@ -60,7 +93,7 @@ pub(crate) trait Engine: Debug + Sized + Sync {
 
     /// What a checkout that failed has as its source.
     type DriverError: Error + 'static;
-    type Connection: Connection;
+    type Connection: Connection<Session = Self::Session>;
     /// Returns the connection when it is dropped.
     type Lent: DerefMut<Target = Self::Connection> + Debug;
     type Session: Session;
@@ -74,6 +107,9 @@ pub(crate) trait Engine: Debug + Sized + Sync {
 
     fn session(&self) -> Self::Session;
 
+    /// The transaction events from now on, by SQLAlchemy's names.
+    fn transaction_events(&self) -> Told;
+
     fn status(&self) -> Status;
 
     fn dispose(&self);
@@ -82,6 +118,19 @@ pub(crate) trait Engine: Debug + Sized + Sync {
 pub(crate) trait Connection: Debug + Transactions<Within = Self> {
     /// The driver's own connection.
     type Driver: Statements;
+    type Session: Session;
+
+    /// Does some work in a session on this connection, which is dropped then; without a mode, in one of a session
+    /// maker with default options.
+    fn in_session<T>(
+        &mut self,
+        mode: Option<JoinTransactionMode>,
+        work: impl FnOnce(&mut Self::Session) -> T,
+    ) -> T;
+
+    fn in_transaction(&mut self) -> bool;
+
+    fn in_nested_transaction(&mut self) -> bool;
 
     /// As a program does that ends its transactions by `commit()` and `rollback()`, or not at all.
     fn begin(&mut self) -> Result<(), Self::Error>;
@@ -111,6 +160,8 @@ pub(crate) trait Session: Transactions {
     fn commit(&mut self) -> Result<(), SessionError<Self::Error>>;
 
     fn rollback(&mut self) -> Result<(), SessionError<Self::Error>>;
+
+    fn close(&mut self) -> Result<(), SessionError<Self::Error>>;
 
     fn in_transaction(&mut self) -> bool;
 

@@ -6,6 +6,7 @@ mod adapter;
 mod database;
 mod diesel;
 mod disconnects;
+mod join;
 mod leftovers;
 mod mariadb;
 mod outages;

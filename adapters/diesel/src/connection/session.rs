@@ -7,7 +7,7 @@ use diesel::{
     connection::{AnsiTransactionManager, TransactionManager},
     result::Error,
 };
-use everpool_engine::Backend;
+use everpool_engine::{Backend, ConnectionError, PendingRollback};
 use everpool_session::{
     RetryReason,
     stack::{Control, Standing},
@@ -96,7 +96,14 @@ impl<C: Driver> Connection<C> {
         }
     }
 
+    /// A connection that was lost within a transaction of somebody else's is not replaced.
     pub(crate) fn checkout_for_session(&mut self, timeout: Duration) -> QueryResult<()> {
+        let depth = self.depth();
+        if depth > 0 && self.inner.settled().is_none() {
+            let savepoint = depth > 1;
+            let pending = ConnectionError::PendingRollback(PendingRollback { savepoint });
+            return Err(not_sent(pending));
+        }
         self.checkout(timeout)
             .map_err(|error| not_sent(error.into()))
     }
@@ -112,11 +119,15 @@ impl<C: Driver> Connection<C> {
         self.end_transaction();
         self.keep_instrumentation();
         self.inner.release();
-        self.forget_transaction();
-    }
-
-    pub(crate) fn forget_transaction(&mut self) {
         status::set_depth(&mut self.spare, 0);
         self.depth = 0;
+    }
+
+    /// Rolls back what is open above so many levels, which are somebody else's. Nobody can be told of an error:
+    /// it costs the connection.
+    pub(crate) fn lower_to(&mut self, levels: u32) {
+        if self.depth() > levels {
+            self.abandon_level(levels + 1);
+        }
     }
 }

@@ -41,7 +41,7 @@ assert_eq!(rows, 1);
 pub struct SessionMaker<C: Driver> {
     engine: Engine<C>,
     pub(super) settings: SessionSettings,
-    listeners: Arc<Listeners<Participant<Session<C>>>>,
+    pub(super) listeners: Arc<Listeners<Participant<Session<C>>>>,
 }
 
 impl<C: Driver> SessionMaker<C> {

@@ -1,4 +1,5 @@
 mod diesel_traits;
+mod join;
 mod maker;
 mod nested;
 mod of_engine;
@@ -17,6 +18,7 @@ use everpool_session::{
     stack::{Callback, Method, On, Stack},
 };
 
+pub use join::JoinedSession;
 pub use maker::SessionMaker;
 pub use nested::Nested;
 pub use scoped::ScopedSession;
@@ -98,9 +100,18 @@ impl<C: Driver> Session<C> {
         settings: SessionSettings,
         listeners: Arc<Listeners<Participant<Self>>>,
     ) -> Self {
+        let connection = Connection::unconnected(engine);
+        Self::on(connection, Stack::new(settings), listeners)
+    }
+
+    fn on(
+        connection: Connection<C>,
+        stack: Stack,
+        listeners: Arc<Listeners<Participant<Self>>>,
+    ) -> Self {
         Self {
-            connection: Connection::unconnected(engine),
-            stack: Stack::new(settings),
+            connection,
+            stack,
             listeners,
             name: None,
             shown: Nowhere::default(),

@@ -63,11 +63,11 @@ impl<C: Driver> Transactional for Session<C> {
     }
 
     fn release(&mut self) {
-        self.connection.release();
+        self.leave();
     }
 
     fn invalidate(&mut self) {
         self.connection.invalidate();
-        self.connection.forget_transaction();
+        self.leave();
     }
 }

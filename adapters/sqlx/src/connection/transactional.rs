@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use everpool_engine::Backend;
+use everpool_engine::{Backend, PendingRollback};
 use everpool_session::{
     TransactionId,
     future::Begins,
@@ -11,7 +11,11 @@ use everpool_session::{
 use sqlx::Error;
 
 use super::Connection;
-use crate::{as_sqlx::not_in_transaction, driver::Driver};
+use crate::{
+    as_sqlx::{lost_before, not_in_transaction},
+    driver::Driver,
+    wire::Wire,
+};
 
 impl<DB: Driver> Connection<DB> {
     /// How a transaction stands that has so many levels to its session.
@@ -43,6 +47,15 @@ impl<DB: Driver> Connection<DB> {
         let is_shown = self.omitted.is_none() && self.engine.backend() != Backend::Mysql;
         let flags = self.flags();
         is_shown && flags.is_some_and(|flags| flags.has_ended() || !flags.may_be_open())
+    }
+
+    /// A transaction that the program has begun on the driver's own connection is open, though no text of it was
+    /// read.
+    pub(crate) fn trust_the_driver(&mut self) {
+        let counts = |wire: &&mut Wire<DB>| wire.depth() > 0;
+        if let Some(wire) = self.wire().filter(counts) {
+            wire.flags_mut().left_open();
+        }
     }
 
     /// Which transaction this is, as PostgreSQL numbers them.
@@ -96,10 +109,24 @@ impl<DB: Driver> Connection<DB> {
         }
     }
 
+    /// A connection that was lost within a transaction of somebody else's is not replaced.
     pub(crate) async fn checkout_for_session(&mut self, timeout: Duration) -> Result<(), Error> {
+        let depth = self.levels();
+        if depth > 0 && self.inner.settled().is_none() {
+            let savepoint = depth > 1;
+            return Err(lost_before(PendingRollback { savepoint }));
+        }
         let engine = self.engine.clone();
         let taken = self.checkout(timeout).await;
         taken.map_err(|error| engine.told(error))
+    }
+
+    /// Rolls back what is open above so many levels, which are somebody else's: with the next statement, or at
+    /// the return.
+    pub(crate) fn lower_to(&mut self, levels: usize) {
+        if self.levels() > levels {
+            self.abandon_level(levels + 1);
+        }
     }
 
     pub(crate) fn timeout(&self) -> Duration {

@@ -47,7 +47,7 @@ assert_eq!(rows, 1);
 pub struct SessionMaker<DB: Driver> {
     engine: Engine<DB>,
     pub(super) settings: SessionSettings,
-    listeners: Arc<Listeners<Participant<Session<DB>>>>,
+    pub(super) listeners: Arc<Listeners<Participant<Session<DB>>>>,
 }
 
 impl<DB: Driver> SessionMaker<DB> {

@@ -1,3 +1,4 @@
+mod join;
 mod maker;
 mod nested;
 mod of_engine;
@@ -16,6 +17,7 @@ use everpool_session::{
 use futures_core::future::BoxFuture;
 use sqlx::Error;
 
+pub use join::JoinedSession;
 pub use maker::SessionMaker;
 pub use nested::Nested;
 pub use scoped::ScopedSession;
@@ -101,9 +103,18 @@ impl<DB: Driver> Session<DB> {
         settings: SessionSettings,
         listeners: Arc<Listeners<Participant<Self>>>,
     ) -> Self {
+        let connection = Connection::unconnected(engine);
+        Self::on(connection, Stack::new(settings), listeners)
+    }
+
+    fn on(
+        connection: Connection<DB>,
+        stack: Stack,
+        listeners: Arc<Listeners<Participant<Self>>>,
+    ) -> Self {
         Self {
-            connection: Connection::unconnected(engine),
-            stack: Stack::new(settings),
+            connection,
+            stack,
             listeners,
             name: None,
         }

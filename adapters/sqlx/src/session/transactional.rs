@@ -62,11 +62,11 @@ impl<DB: Driver> Transactional for Session<DB> {
     }
 
     fn release(&mut self) {
-        self.connection.give_back();
+        self.leave();
     }
 
     fn invalidate(&mut self) {
         self.connection.invalidate();
-        self.connection.give_back();
+        self.leave();
     }
 }

@@ -17,11 +17,14 @@ use diesel::{
     result::Error,
 };
 use everpool_core::Status;
-use everpool_diesel::{CheckoutError, DriverError, SessionError, create_engine};
+use everpool_diesel::{CheckoutError, DriverError, SessionError, SessionMaker, create_engine};
 use everpool_engine::EngineOptions;
+use everpool_session::JoinTransactionMode;
 
 use self::driver::Driver;
-use crate::adapter::{Connection, Engine, Session, Statements, Transactions};
+use crate::adapter::{
+    Connection, Engine, Session, Statements, Told, Transactions, tell_transactions,
+};
 
 impl<C: Driver> Statements for C {
     type Error = Error;
@@ -107,6 +110,10 @@ impl<C: Driver> Engine for everpool_diesel::Engine<C> {
         everpool_diesel::Session::begin(self).unwrap()
     }
 
+    fn transaction_events(&self) -> Told {
+        tell_transactions!(self.events())
+    }
+
     fn status(&self) -> Status {
         self.status()
     }
@@ -118,6 +125,27 @@ impl<C: Driver> Engine for everpool_diesel::Engine<C> {
 
 impl<C: Driver> Connection for everpool_diesel::Connection<C> {
     type Driver = C;
+    type Session = everpool_diesel::Session<C>;
+
+    fn in_session<T>(
+        &mut self,
+        mode: Option<JoinTransactionMode>,
+        work: impl FnOnce(&mut Self::Session) -> T,
+    ) -> T {
+        let sessions = SessionMaker::new(self.engine());
+        match mode {
+            Some(mode) => work(&mut Self::Session::join(self, mode)),
+            None => work(&mut sessions.join(self)),
+        }
+    }
+
+    fn in_transaction(&mut self) -> bool {
+        self.in_transaction()
+    }
+
+    fn in_nested_transaction(&mut self) -> bool {
+        self.in_nested_transaction()
+    }
 
     fn begin(&mut self) -> QueryResult<()> {
         AnsiTransactionManager::begin_transaction(self)
@@ -169,6 +197,10 @@ impl<C: Driver> Session for everpool_diesel::Session<C> {
 
     fn rollback(&mut self) -> Result<(), SessionError> {
         self.rollback()
+    }
+
+    fn close(&mut self) -> Result<(), SessionError> {
+        self.close()
     }
 
     fn in_transaction(&mut self) -> bool {

@@ -12,14 +12,17 @@ use std::{
 
 use everpool_core::Status;
 use everpool_engine::EngineOptions;
+use everpool_session::JoinTransactionMode;
 use everpool_sqlx::{
     CheckoutError, DriverError, EngineConnection, Error, MySqlConnection, PgConnection,
-    PoolConnection, SessionError, SqliteConnection, create_engine,
+    PoolConnection, SessionError, SessionMaker, SqliteConnection, create_engine,
 };
 use tokio::runtime::Runtime;
 
 use self::driver::Driver;
-use crate::adapter::{Connection, Engine, Session, Statements, Transactions};
+use crate::adapter::{
+    Connection, Engine, Session, Statements, Told, Transactions, tell_transactions,
+};
 
 /// Lives as long as the tests do, as a program's does.
 static RUNTIME: LazyLock<Runtime> =
@@ -140,6 +143,10 @@ impl<DB: Driver<Connection: Statements>> Engine for everpool_sqlx::Engine<DB> {
         wait(everpool_sqlx::Session::begin(self)).unwrap()
     }
 
+    fn transaction_events(&self) -> Told {
+        tell_transactions!(self.events())
+    }
+
     fn status(&self) -> Status {
         self.status()
     }
@@ -151,6 +158,27 @@ impl<DB: Driver<Connection: Statements>> Engine for everpool_sqlx::Engine<DB> {
 
 impl<DB: Driver<Connection: Statements>> Connection for EngineConnection<DB> {
     type Driver = DB::Connection;
+    type Session = everpool_sqlx::Session<DB>;
+
+    fn in_session<T>(
+        &mut self,
+        mode: Option<JoinTransactionMode>,
+        work: impl FnOnce(&mut Self::Session) -> T,
+    ) -> T {
+        let sessions = SessionMaker::new(self.engine());
+        match mode {
+            Some(mode) => work(&mut Self::Session::join(self, mode)),
+            None => work(&mut sessions.join(self)),
+        }
+    }
+
+    fn in_transaction(&mut self) -> bool {
+        self.in_transaction()
+    }
+
+    fn in_nested_transaction(&mut self) -> bool {
+        self.in_nested_transaction()
+    }
 
     /// By SQLx's own transaction, which then is forgotten.
     fn begin(&mut self) -> Result<(), Error> {
@@ -201,6 +229,10 @@ impl<DB: Driver<Connection: Statements>> Session for everpool_sqlx::Session<DB> 
 
     fn rollback(&mut self) -> Result<(), SessionError> {
         wait(self.rollback())
+    }
+
+    fn close(&mut self) -> Result<(), SessionError> {
+        wait(self.close())
     }
 
     fn in_transaction(&mut self) -> bool {
