@@ -18,6 +18,7 @@ mod replicas;
 mod role;
 mod savepoint;
 mod secret;
+pub mod stage;
 pub mod transaction;
 pub mod twophase;
 mod url;

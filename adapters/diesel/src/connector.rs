@@ -2,12 +2,13 @@ use std::sync::Arc;
 
 use diesel::{ConnectionError, connection::CacheSize, result::Error};
 use everpool_core::{ConnectFault, Fault, ResetOnReturn, Residue};
-use everpool_engine::{Role, Url};
+use everpool_engine::{Role, Url, stage::StageError};
 
 use crate::{
     driver::{Driver, TransactionStatus},
     hooks::Hooks,
     seen::Seen,
+    stage::{self, Stage},
     status,
     tap::Tap,
     watch::Watch,
@@ -15,12 +16,14 @@ use crate::{
 
 /// Opens, pings, resets and closes connections of Diesel's for a pool.
 #[derive(Debug)]
-pub struct Connector<C> {
+pub struct Connector<C: Driver> {
     url: Url,
     role: Role,
     hooks: Arc<Hooks<C>>,
     watch: Arc<Watch>,
     cache_size: Option<CacheSize>,
+    /// Where its one connection is from, if a test plays on it.
+    stage: Option<Arc<Stage<C>>>,
 }
 
 /// An error of Diesel's, of either kind.
@@ -45,6 +48,9 @@ pub enum DriverError {
         /// Whether the connect may succeed if tried again soon.
         connect_fault: ConnectFault,
     },
+    /// What was to be undone with a test transaction is not there any more.
+    #[error(transparent)]
+    Stage(#[from] StageError),
     /// A ROLLBACK or COMMIT on return succeeded, and a transaction is open all the same.
     #[error("a transaction is still open after the reset")]
     StillOpen,
@@ -60,7 +66,7 @@ impl DriverError {
     }
 }
 
-impl<C> Connector<C> {
+impl<C: Driver> Connector<C> {
     pub(crate) fn hooks(&self) -> &Hooks<C> {
         &self.hooks
     }
@@ -72,6 +78,16 @@ impl<C> Connector<C> {
             hooks,
             watch,
             cache_size: None,
+            stage: None,
+        }
+    }
+
+    /// With the connection of a test, which `own` has opened.
+    pub(crate) fn on_stage(self, own: &Self, stage: &Arc<Stage<C>>) -> Self {
+        Self {
+            cache_size: own.cache_size,
+            stage: Some(Arc::clone(stage)),
+            ..self
         }
     }
 
@@ -90,6 +106,9 @@ impl<C: Driver> everpool_core::Connector for Connector<C> {
     type Error = DriverError;
 
     async fn connect(&self) -> Result<C, DriverError> {
+        if let Some(stage) = &self.stage {
+            return stage.connect();
+        }
         let mut connection = self.hooks.connect(&self.url)?;
         Tap::install_first(&mut connection, &self.watch);
         if let Some(size) = self.cache_size {
@@ -112,6 +131,9 @@ impl<C: Driver> everpool_core::Connector for Connector<C> {
     }
 
     async fn reset(&self, connection: &mut C, how: ResetOnReturn) -> Result<(), DriverError> {
+        if self.stage.is_some() {
+            return Ok(stage::settle(connection)?);
+        }
         connection.reset(how)?;
         if connection.transaction_status() != TransactionStatus::Idle {
             return Err(DriverError::StillOpen);
@@ -121,12 +143,21 @@ impl<C: Driver> everpool_core::Connector for Connector<C> {
     }
 
     async fn close(&self, connection: C) {
-        drop(connection);
+        match &self.stage {
+            Some(stage) => stage.close(connection),
+            None => drop(connection),
+        }
     }
 
     fn residue(&self, connection: &mut C) -> Residue {
         Tap::restore(connection, &self.watch);
         self.restore_cache_size(connection);
+        if self.stage.is_some() {
+            return match connection.transaction_status() {
+                TransactionStatus::Dead => Residue::Broken,
+                _ => Residue::Open,
+            };
+        }
         if status::is_test_transaction(connection) {
             return Residue::Clean;
         }

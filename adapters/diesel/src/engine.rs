@@ -17,6 +17,7 @@ use everpool_engine::{
     Backend, EngineOptions, ExecutionOptions, OptionError, PoolOptions, Pools, Url, UrlError,
     events::Event,
     isolation::{Characteristics, CharacteristicsError, IsolationLevel},
+    stage,
 };
 use everpool_session::{Outcome, TransactionId};
 
@@ -28,6 +29,7 @@ use crate::{
     hooks::{EngineEvents, Hooks},
     replicas::Replicas,
     shared::Shared,
+    stage::Stage,
     watch::Watch,
 };
 
@@ -197,8 +199,29 @@ impl<C: Driver> Engine<C> {
         Some(self.asked).filter(|asked| *asked != Characteristics::default())
     }
 
+    /// Whether it is a test's.
+    pub(crate) fn is_staged(&self) -> bool {
+        self.shared.is_staged
+    }
+
+    /// This engine on a stage.
+    pub(crate) fn staged(&self, stage: &Arc<Stage<C>>) -> Self {
+        Self {
+            shared: Arc::new(self.shared.staged(stage, &self.watch)),
+            // They see nothing of what is not committed.
+            replicas: None,
+            is_routed: false,
+            ..self.clone()
+        }
+    }
+
     /// A statement as it is sent on connections of this engine.
     pub(crate) fn wording<'q>(&self, query: &'q str) -> &'q str {
+        if self.is_staged()
+            && let Some(staged) = stage::wording(query)
+        {
+            return staged;
+        }
         self.shared.role.wording(C::wording(query))
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
-use everpool_engine::{ConnectionError, handlers::Replacement};
+use everpool_engine::{ConnectionError, handlers::Replacement, stage::StageError};
 use everpool_session::SessionError;
 
 use crate::connector::DriverError;
@@ -85,6 +85,11 @@ pub(crate) fn no_phases() -> Error {
 pub(crate) fn scope_is_over() -> Error {
     let said = "can't operate on a closed transaction inside its scope; leave the scope before emitting further commands";
     database_error(DatabaseErrorKind::UnableToSendCommand, &said)
+}
+
+/// The connection of a test is not in its transaction any more, and was given up.
+pub(crate) fn test_is_over() -> Error {
+    database_error(DatabaseErrorKind::ClosedConnection, &StageError::Ended)
 }
 
 /// A session's error, where Diesel wants one of its own.

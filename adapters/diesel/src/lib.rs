@@ -50,8 +50,10 @@ mod session;
 mod shared;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod stage;
 mod status;
 mod tap;
+mod test_transaction;
 mod transaction;
 mod two_phase;
 mod watch;
@@ -68,6 +70,7 @@ pub use session::{
     JoinedSession, Nested, ScopedSession, Session, SessionError, SessionEvents, SessionMaker,
     SessionTransactions,
 };
+pub use test_transaction::TestTransaction;
 pub use transaction::Transaction;
 pub use two_phase::TwoPhase;
 

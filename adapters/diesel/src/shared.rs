@@ -1,16 +1,18 @@
 use std::{
     iter,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
-use everpool_core::blocking::Pool;
+use everpool_core::{Options, PoolClass, ResetOnReturn, blocking::Pool};
 use everpool_engine::{
     EngineOptions, Pools, Role, Url, echo_pool,
     isolation::{Characteristics, IsolationLevel},
 };
 
 use crate::{
-    connector::Connector, driver::Driver, engine::EngineError, hooks::Hooks, watch::Watch,
+    connector::Connector, driver::Driver, engine::EngineError, hooks::Hooks, stage::Stage,
+    watch::Watch,
 };
 
 /// What all handles of an engine have in common: its pool, and the pool of its readers.
@@ -23,6 +25,8 @@ pub(crate) struct Shared<C: Driver> {
     pub(crate) characteristics: Characteristics,
     pub(crate) default_level: OnceLock<IsolationLevel>,
     pub(crate) readers: Option<Arc<Self>>,
+    /// It is a test's, and all is done on one connection.
+    pub(crate) is_staged: bool,
 }
 
 impl<C: Driver> Shared<C> {
@@ -64,7 +68,32 @@ impl<C: Driver> Shared<C> {
             characteristics,
             default_level: OnceLock::new(),
             readers: None,
+            is_staged: false,
         })
+    }
+
+    /// What a test has in common: a pool of that connection alone. Whoever returns it ends what they have begun, and
+    /// the rest counts as committed.
+    pub(crate) fn staged(&self, stage: &Arc<Stage<C>>, watch: &Arc<Watch>) -> Self {
+        let hooks = Arc::clone(&self.hooks);
+        let connector = Connector::new(self.url.clone(), self.role, hooks, Arc::clone(watch))
+            .on_stage(self.pool.connector(), stage);
+        let mut options = Options::default();
+        options.class = PoolClass::StaticPool;
+        options.reset_on_return = ResetOnReturn::Commit;
+        options.own_patience = Some(Duration::ZERO);
+        let pool = Pool::new(connector, options);
+        let pool = pool.expect("three options that are in range");
+        Self {
+            url: self.url.clone(),
+            pool: pool.with_timeout(self.pool.timeout()),
+            role: self.role,
+            hooks: Arc::clone(&self.hooks),
+            characteristics: self.characteristics,
+            default_level: self.default_level.clone(),
+            readers: None,
+            is_staged: true,
+        }
     }
 
     /// The engine's own, and that of its readers.

@@ -8,6 +8,7 @@ use diesel::{QueryResult, result::Error};
 use everpool_engine::{
     Backend,
     events::Event,
+    stage::StageError,
     twophase::{Phase, Xid},
 };
 
@@ -50,6 +51,9 @@ impl<C: Driver> Connection<C> {
         let xid = xid.map_err(bad_option)?;
         if self.in_transaction() {
             return Err(Error::AlreadyInTransaction);
+        }
+        if self.engine().is_staged() {
+            return Err(bad_option(StageError::Twophase));
         }
         self.tell(Event::BeginTwophase(&xid.to_string()));
         self.send(&xid.begin())?;

@@ -4,7 +4,7 @@ use std::{
 };
 
 use everpool_core::{ConnectFault, Fault, ResetOnReturn, Residue};
-use everpool_engine::{Backend, Role, wal};
+use everpool_engine::{Backend, Role, stage::StageError, wal};
 use sqlx::{Connection, Error, error::DatabaseError};
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     classify,
     driver::{ConnectOptionsOf, Driver},
     hooks::Hooks,
+    stage::Stage,
     wire::Wire,
 };
 
@@ -24,6 +25,8 @@ pub struct Connector<DB: Driver> {
     hooks: Arc<Hooks<DB>>,
     /// What becomes at the return of a transaction that a text began.
     how: ResetOnReturn,
+    /// Where its one connection is from, if a test plays on it.
+    stage: Option<Arc<Stage<DB>>>,
 }
 
 /// Without the options, which show their password.
@@ -51,6 +54,9 @@ pub enum DriverError {
     /// `after_connect` of a [`PoolOptions`](crate::pool::PoolOptions) failed.
     #[error(transparent)]
     AfterConnect(Error),
+    /// What was to be undone with a test transaction is not there any more.
+    #[error(transparent)]
+    Stage(#[from] StageError),
     /// What a handler of `handle_error` made of an error at connect.
     #[error("{error}")]
     Handled {
@@ -90,6 +96,20 @@ impl<DB: Driver> Connector<DB> {
             keeps_statements,
             hooks,
             how,
+            stage: None,
+        }
+    }
+
+    /// For the one connection of a test.
+    pub(crate) fn on_stage(&self, stage: &Arc<Stage<DB>>) -> Self {
+        Self {
+            options: RwLock::new(self.options()),
+            backend: self.backend,
+            role: self.role,
+            keeps_statements: self.keeps_statements,
+            hooks: Arc::clone(&self.hooks),
+            how: ResetOnReturn::Rollback,
+            stage: Some(Arc::clone(stage)),
         }
     }
 
@@ -129,6 +149,9 @@ impl<DB: Driver> Connector<DB> {
     /// What was begun through a Connection is rolled back, and so is what was given up in the middle. What
     /// a text began, or the program on the driver's own connection, is ended as the pool's option says.
     pub(crate) async fn put_in_order(&self, wire: &mut Wire<DB>) -> Result<(), Error> {
+        if self.stage.is_some() {
+            return settle_stage(wire).await;
+        }
         let is_clean = self.left(wire) == Residue::Clean;
         let (was_cut, was_lent_out) = (wire.is_cut(), wire.flags().is_lent_out());
         if wire.is_behind() || wire.should_flush() || was_lent_out {
@@ -176,6 +199,12 @@ impl<DB: Driver> Connector<DB> {
     /// What is left on a connection, as far as it is known without asking.
     #[inline]
     pub(crate) fn left(&self, wire: &Wire<DB>) -> Residue {
+        if self.stage.is_some() {
+            return match wire.is_cut() && !classify::survives_a_cut(self.backend) {
+                true => Residue::Broken,
+                false => Residue::Open,
+            };
+        }
         let flags = wire.flags();
         let is_quiet = wire.depth() == 0 && !wire.should_flush() && !wire.owes_anything();
         if flags.is_in_order() && is_quiet {
@@ -189,6 +218,25 @@ impl<DB: Driver> Connector<DB> {
             false => Residue::Open,
         }
     }
+}
+
+/// What is not ended on a connection of a test is undone, and the rest counts as committed.
+#[cold]
+async fn settle_stage<DB: Driver>(wire: &mut Wire<DB>) -> Result<(), Error> {
+    let (was_cut, was_lent_out) = (wire.is_cut(), wire.flags().is_lent_out());
+    if wire.is_behind() || wire.should_flush() || was_lent_out {
+        wire.catch_up().await?;
+    }
+    wire.pay().await?;
+    while wire.depth() > 0 {
+        wire.rollback().await?;
+    }
+    wire.mark(was_cut).await?;
+    if (was_cut || was_lent_out) && !wire.is_in_step().await? {
+        return Err(out_of_step());
+    }
+    wire.flags_mut().put_in_order();
+    Ok(())
 }
 
 const MYSQL_GREETING: &str = "ROLLBACK; SET SESSION completion_type = 0";
@@ -207,6 +255,9 @@ impl<DB: Driver> everpool_core::Connector for Connector<DB> {
     type Error = DriverError;
 
     async fn connect(&self) -> Result<Wire<DB>, DriverError> {
+        if let Some(stage) = &self.stage {
+            return stage.connect();
+        }
         let connection = self.hooks.connect(self.options()).await?;
         let mut wire = Wire::new(connection, self.backend, self.keeps_statements);
         self.greet(&mut wire).await.map_err(DriverError::Connect)?;
@@ -229,7 +280,12 @@ impl<DB: Driver> everpool_core::Connector for Connector<DB> {
     }
 
     /// One that was given up in the middle is dropped: a farewell would wait for the answer.
-    async fn close(&self, wire: Wire<DB>) {
+    async fn close(&self, mut wire: Wire<DB>) {
+        if let Some(stage) = &self.stage {
+            let is_lost = self.left(&wire) == Residue::Broken;
+            let is_sound = !is_lost && self.put_in_order(&mut wire).await.is_ok();
+            return stage.close(wire, is_sound).await;
+        }
         if !wire.is_cut() {
             // There is nobody to tell.
             let _lost = wire.into_inner().close().await;

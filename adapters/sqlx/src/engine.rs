@@ -31,6 +31,7 @@ use crate::{
     pool::Ending,
     replicas::Replicas,
     shared::Shared,
+    stage::Stage,
     transaction::Transaction,
     version::BeginStatement,
 };
@@ -317,6 +318,22 @@ query("SELECT 1").execute(&mut *raw).await?;
     pub fn pool_timeout(&self) -> Duration {
         let own = self.route().map_or(&self.shared, |replicas| replicas.own());
         own.pool.timeout()
+    }
+
+    /// Whether it is a test's.
+    pub(crate) fn is_staged(&self) -> bool {
+        self.shared.is_staged
+    }
+
+    /// This engine on a stage.
+    pub(crate) fn staged(&self, stage: &Arc<Stage<DB>>) -> Self {
+        Self {
+            shared: Arc::new(self.shared.staged(stage)),
+            // They see nothing of what is not committed.
+            replicas: None,
+            is_routed: false,
+            ..self.clone()
+        }
     }
 
     /// What connections are opened with.

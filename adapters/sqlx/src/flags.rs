@@ -14,6 +14,8 @@ pub(crate) struct Flags {
     /// The driver has rollbacks of levels of transaction to send before anything else.
     abandoned: Option<Abandoned>,
     own_end: OwnEnd,
+    /// Nothing was sent since what was done in a test counts as committed.
+    is_marked: bool,
     noted: Noted,
 }
 
@@ -68,6 +70,7 @@ impl Flags {
             abandoned: None,
             own_end: OwnEnd::No,
             noted: Noted::default(),
+            is_marked: false,
         }
     }
 
@@ -124,6 +127,7 @@ impl Flags {
     #[inline]
     pub(crate) fn sends(&mut self, sql: &str) {
         self.progress = Progress::Sent;
+        self.is_marked = false;
         self.reader.sent(sql);
     }
 
@@ -209,6 +213,7 @@ impl Flags {
     /// The program gets the driver's own connection.
     pub(crate) fn lent_out(&mut self) {
         self.is_lent_out = true;
+        self.is_marked = false;
         if self.backend == Backend::Mysql {
             self.reader.distrust();
         }
@@ -240,6 +245,16 @@ impl Flags {
         self.rests();
         self.is_lent_out = false;
         self.own_end = OwnEnd::No;
+    }
+
+    /// What was done in a test so far counts as committed, or what does not is undone.
+    pub(crate) fn marks(&mut self) {
+        self.is_marked = true;
+    }
+
+    /// Whether what is sent next can be undone alone.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.is_marked && !self.is_aborted()
     }
 
     /// What the words mean on this connection is not known.

@@ -69,6 +69,8 @@ mod session;
 mod shared;
 #[cfg(feature = "_sqlite")]
 pub mod sqlite;
+mod stage;
+mod test_transaction;
 #[cfg(feature = "migrate")]
 pub mod testing;
 mod transaction;
@@ -108,6 +110,7 @@ pub use lent::PoolConnection;
 pub use session::{
     JoinedSession, Nested, ScopedSession, Session, SessionError, SessionEvents, SessionMaker,
 };
+pub use test_transaction::TestTransaction;
 pub use two_phase::TwoPhase;
 pub use url::connect_options;
 pub use version::BeginStatement;

@@ -6,10 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use everpool_engine::stage::StageError;
 use sqlx::Error;
 use sqlx_core::transaction::TransactionManager;
 
-use crate::{driver::Driver, engine::Engine};
+use crate::{as_sqlx::bad_option, driver::Driver, engine::Engine};
 
 pub use sqlx::pool::{Pool, PoolConnection, PoolConnectionMetadata, PoolOptions};
 
@@ -128,6 +129,9 @@ async fn roll_back<DB: Driver>(connection: &mut DB::Connection) -> Result<(), Er
 /// A pool of SQLx's that opens one connection for one use, in the place of one of the engine's, which is
 /// held back as long.
 pub(crate) async fn stand_in<DB: Driver>(engine: Engine<DB>) -> Result<Pool<DB>, Error> {
+    if engine.is_staged() {
+        return Err(bad_option(StageError::Elsewhere));
+    }
     let lent = engine.lend().await?;
     // Where the engine has found a database, if it has replicas.
     let connect_options = lent.engine().connect_options();

@@ -1,6 +1,9 @@
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use everpool_core::{Options, ResetOnReturn, future::Pool};
+use everpool_core::{Options, PoolClass, ResetOnReturn, future::Pool};
 use everpool_engine::{
     Backend, EngineOptions, Pools, Role, Url, echo_pool,
     isolation::{Characteristics, IsolationLevel},
@@ -15,6 +18,7 @@ use crate::{
     hooks::Hooks,
     manner::Manner,
     pool::Ending,
+    stage::Stage,
     wire::Wire,
 };
 
@@ -34,6 +38,8 @@ pub(crate) struct Shared<DB: Driver> {
     pub(crate) tells: fn(CheckoutError) -> Error,
     pub(crate) ending: Ending,
     pub(crate) readers: Option<Arc<Self>>,
+    /// It is a test's, and all is done on one connection.
+    pub(crate) is_staged: bool,
 }
 
 impl<DB: Driver> Shared<DB> {
@@ -110,9 +116,36 @@ impl<DB: Driver> Shared<DB> {
             tells,
             ending: Ending::default(),
             readers: None,
+            is_staged: false,
         })
     }
+
+    /// What a test has in common: a pool of that connection alone.
+    pub(crate) fn staged(&self, stage: &Arc<Stage<DB>>) -> Self {
+        let mut options = Options::default();
+        options.class = PoolClass::StaticPool;
+        options.own_patience = Some(OWN_PATIENCE);
+        let pool = Pool::new(self.pool.connector().on_stage(stage), options);
+        let pool = pool.expect("two options that are in range");
+        Self {
+            backend: self.backend,
+            url: self.url.clone(),
+            pool: pool.with_timeout(self.pool.timeout()),
+            role: self.role,
+            keeps_statements: self.keeps_statements,
+            hooks: Arc::clone(&self.hooks),
+            characteristics: self.characteristics,
+            default_level: self.default_level.clone(),
+            tells: self.tells,
+            ending: Ending::default(),
+            readers: None,
+            is_staged: true,
+        }
+    }
 }
+
+/// A task that has the one connection may have another future that waits for it, and will give it back.
+const OWN_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A connection that was given up in the middle is put in order whatever the option says, so the pool is
 /// told to reset in any case, and the connector what the option says.

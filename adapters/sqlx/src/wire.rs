@@ -1,5 +1,6 @@
 mod levels;
 mod rows;
+mod stage;
 
 use std::{
     fmt,
@@ -60,6 +61,8 @@ pub struct Wire<DB: Driver> {
     /// What is to be sent before somebody else gets this.
     owed: Vec<String>,
     opened: Instant,
+    /// So many levels are a test's, in which the program begins its own.
+    floor: usize,
     /// Since when it has rested in the pool, if anybody wants to know and it was in use before.
     rests_since: Option<Instant>,
 }
@@ -76,6 +79,7 @@ impl<DB: Driver> Wire<DB> {
             keeps_statements,
             echo: 0,
             owed: Vec::new(),
+            floor: 0,
             opened: Instant::now(),
             rests_since: None,
         }
@@ -118,9 +122,15 @@ impl<DB: Driver> Wire<DB> {
         &mut self.connection
     }
 
-    /// How many levels of transaction are open when the driver has sent what it still has to send.
+    /// How many levels of transaction the program has open when the driver has sent what it still has to send.
     #[inline]
     pub(crate) fn depth(&self) -> usize {
+        self.all_levels().saturating_sub(self.floor)
+    }
+
+    /// How many there are with those of a test.
+    #[inline]
+    fn all_levels(&self) -> usize {
         match self.flags.abandoned() {
             Some(abandoned) => abandoned.left,
             None => DB::TransactionManager::get_transaction_depth(&self.connection),
@@ -254,7 +264,7 @@ impl<DB: Driver> Wire<DB> {
         // What was left unread came before it.
         self.flags.did(abandoned);
         // SQLx overhears a rollback on SQLite after an end that was given up.
-        while self.depth() > abandoned.left {
+        while self.all_levels() > abandoned.left {
             self.rollback().await?;
         }
         Ok(())

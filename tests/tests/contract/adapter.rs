@@ -92,7 +92,7 @@ pub(crate) trait Engine: Debug + Sized + Sync {
     const MENDS: bool;
 
     /// What a checkout that failed has as its source.
-    type DriverError: Error + 'static;
+    type DriverError: Error + Send + Sync + 'static;
     type Connection: Connection<Session = Self::Session>;
     /// Returns the connection when it is dropped.
     type Lent: DerefMut<Target = Self::Connection> + Debug;
@@ -106,6 +106,9 @@ pub(crate) trait Engine: Debug + Sized + Sync {
     fn checkout_timeout(&self, timeout: Duration) -> Result<(), CheckoutError<Self::DriverError>>;
 
     fn session(&self) -> Self::Session;
+
+    /// Does some work with the engine of a test transaction, and waits for its end.
+    fn rehearse<T>(&self, work: impl FnOnce(&Self) -> T) -> T;
 
     /// The transaction events from now on, by SQLAlchemy's names.
     fn transaction_events(&self) -> Told;
@@ -140,6 +143,14 @@ pub(crate) trait Connection: Debug + Transactions<Within = Self> {
     fn rollback(&mut self) -> Result<(), Self::Error>;
 
     fn invalidated(&mut self) -> bool;
+
+    fn invalidate(&mut self);
+
+    /// A transaction of the driver's, committed.
+    fn commit_on_driver(driver: &mut Self::Driver, statement: &str);
+
+    /// One that nobody ends.
+    fn leave_open_on_driver(driver: &mut Self::Driver, statement: &str);
 
     fn driver_connection(&mut self) -> Result<&mut Self::Driver, Self::Error>;
 

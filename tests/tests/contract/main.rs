@@ -13,6 +13,7 @@ mod outages;
 mod past;
 mod pgbouncer;
 mod postgresql;
+mod rehearsals;
 mod sessions;
 mod sqlite;
 mod sqlx;

@@ -13,7 +13,7 @@ use diesel::{
     query_builder::{Query, QueryFragment, QueryId},
     query_dsl::UpdateAndFetchResults,
 };
-use everpool_engine::{EngineOptions, control};
+use everpool_engine::{EngineOptions, control, events::Event};
 
 use super::Connection;
 use crate::{
@@ -50,7 +50,9 @@ impl<C: Driver> SimpleConnection for Connection<C> {
             self.prepare()?;
             self.tell(event);
         }
-        let is_omitted = event.is_some() && self.omits_begin;
+        // The stage was settled for it.
+        let is_staged = self.is_staged && matches!(event, Some(Event::Begin));
+        let is_omitted = event.is_some() && self.omits_begin || is_staged;
         let worded = self.engine.wording(query);
         let result = self.run(
             |connection| match is_omitted {
@@ -96,7 +98,9 @@ impl<C: Driver> diesel::Connection for Connection<C> {
     fn transaction_state(&mut self) -> &mut AnsiTransactionManager {
         self.settle();
         match self.inner.settled() {
-            Some(connection) if !self.omits_begin => connection.transaction_state(),
+            Some(connection) if !(self.omits_begin || self.is_staged) => {
+                connection.transaction_state()
+            }
             _ => self.spare.transaction_state(),
         }
     }

@@ -27,9 +27,9 @@ use crate::{
     connector::{self, Connector},
     driver::Driver,
     engine::{CheckoutError, Engine},
-    error::{not_sent, scope_is_over},
+    error::{not_sent, scope_is_over, test_is_over},
     nowhere::Nowhere,
-    status,
+    stage, status,
     tap::Tap,
     watch::Watch,
 };
@@ -57,6 +57,9 @@ pub struct Connection<C: Driver> {
     characteristics: Characteristics,
     /// No BEGIN is sent, because the isolation level is `AUTOCOMMIT`.
     omits_begin: bool,
+    /// It is a test's, whose transaction is around all others: they are savepoints, of which the driver's own count
+    /// of levels says nothing.
+    is_staged: bool,
     /// The database was asked to refuse what writes.
     is_read_only: bool,
     /// Whom its statements are told to.
@@ -80,6 +83,7 @@ impl<C: Driver> Connection<C> {
             inner: blocking::Connection::new(engine.pool().clone()),
             characteristics: Characteristics::default(),
             omits_begin: false,
+            is_staged: engine.is_staged(),
             is_read_only: false,
             watch: Arc::clone(engine.watch()),
             engine,
@@ -136,6 +140,10 @@ impl<C: Driver> Connection<C> {
     pub fn invalidate(&mut self) {
         self.see_depth();
         self.keep_instrumentation();
+        if self.is_staged && self.depth == 0 {
+            // If it fails, there is nothing to be kept.
+            let _settled = self.inner.settled().map(stage::settle);
+        }
         if self.inner.invalidate() {
             status::set_lost(&mut self.spare, self.depth);
         }
@@ -195,7 +203,7 @@ impl<C: Driver> Connection<C> {
     fn see_depth(&mut self) {
         self.settle();
         let known = match self.inner.settled() {
-            Some(connection) if !self.omits_begin => status::depth(connection),
+            Some(connection) if !(self.omits_begin || self.is_staged) => status::depth(connection),
             _ => status::depth(&mut self.spare),
         };
         // If Diesel has lost count, what was open is open still.
@@ -225,8 +233,13 @@ impl<C: Driver> Connection<C> {
         if depth < self.scope {
             return Err(scope_is_over());
         }
-        if depth == 0 && self.inner.settled().is_none() {
-            self.reconnect()?;
+        if depth == 0 {
+            if self.inner.settled().is_none() {
+                self.reconnect()?;
+            }
+            if self.is_staged {
+                self.settle_stage()?;
+            }
         }
         Ok(depth)
     }
@@ -236,6 +249,24 @@ impl<C: Driver> Connection<C> {
         let timeout = self.engine.pool_timeout();
         self.checkout(timeout)
             .map_err(|error| not_sent(error.into()))
+    }
+
+    /// What was done before counts as committed, so that what comes next can be undone alone. Where that fails, the
+    /// transaction of the test was ended by something.
+    #[cold]
+    fn settle_stage(&mut self) -> QueryResult<()> {
+        let (connection, operation) = self.inner.operate(0).map_err(not_sent)?;
+        let Err(error) = stage::settle(connection) else {
+            operation.finished(None);
+            return Ok(());
+        };
+        operation.finished(Some(connector::fault(&error, connection)));
+        self.settle();
+        if self.inner.settled().is_none() {
+            return Err(error);
+        }
+        self.invalidate();
+        Err(test_is_over())
     }
 
     /// A listener that panics leaves nobody who knows what becomes of the transaction.

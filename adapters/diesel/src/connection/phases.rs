@@ -4,17 +4,25 @@ use diesel::{QueryResult, result::Error};
 use everpool_engine::{
     Backend,
     events::Event,
+    stage::StageError,
     twophase::{Phase, Xid},
 };
 use everpool_session::stack::Standing;
 
 use super::Connection;
-use crate::{driver::Driver, error::no_phases, status};
+use crate::{
+    driver::Driver,
+    error::{bad_option, no_phases},
+    status,
+};
 
 impl<C: Driver> Connection<C> {
     pub(crate) fn begin_xid(&mut self, xid: &Xid) -> QueryResult<()> {
         if self.omits_begin {
             return Err(no_phases());
+        }
+        if self.is_staged {
+            return Err(bad_option(StageError::Twophase));
         }
         self.tell(Event::BeginTwophase(&xid.to_string()));
         self.send(&xid.begin())?;

@@ -4,6 +4,7 @@ mod levels;
 mod phases;
 mod replicas;
 mod retry;
+mod stage;
 mod statements;
 mod transactional;
 mod transactions;
@@ -284,6 +285,9 @@ impl<DB: Driver> Connection<DB> {
         }
         if depth == 0 && self.inner.settled().is_none() {
             self.reconnect().await?;
+        }
+        if depth == 0 && self.inner.settled().is_some_and(|wire| wire.is_unmarked()) {
+            self.mark_stage().await?;
         }
         let depth = u32::try_from(depth).unwrap_or(u32::MAX);
         let (wire, operation) = self.inner.operate(depth).await.map_err(not_sent)?;

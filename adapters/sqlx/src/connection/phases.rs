@@ -3,6 +3,7 @@
 use everpool_engine::{
     Backend,
     events::Event,
+    stage::StageError,
     twophase::{Phase, Xid},
 };
 use everpool_session::stack::{Control, Standing};
@@ -10,7 +11,7 @@ use sqlx::Error;
 
 use super::Connection;
 use crate::{
-    as_sqlx::{no_phases, not_in_transaction, rolled_back},
+    as_sqlx::{bad_option, no_phases, not_in_transaction, rolled_back},
     driver::Driver,
     wire::savepoint,
 };
@@ -37,6 +38,9 @@ impl<DB: Driver> Connection<DB> {
         self.ready().await?;
         if self.omitted.is_some() {
             return Err(no_phases());
+        }
+        if self.engine.is_staged() {
+            return Err(bad_option(StageError::Twophase));
         }
         self.tell(Event::BeginTwophase(&xid.to_string()));
         self.send(&xid.begin()).await?;

@@ -3,6 +3,7 @@
 use everpool_engine::{
     Backend,
     events::Event,
+    stage::StageError,
     twophase::{self, Phase, Xid},
 };
 use sqlx::Error;
@@ -33,6 +34,9 @@ impl<DB: Driver> Connection<DB> {
         let xid = xid.map_err(bad_option)?;
         if self.in_transaction() {
             return Err(is_open());
+        }
+        if self.engine.is_staged() {
+            return Err(bad_option(StageError::Twophase));
         }
         self.ready().await?;
         self.tell(Event::BeginTwophase(&xid.to_string()));

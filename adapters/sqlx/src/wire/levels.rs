@@ -25,7 +25,9 @@ fn level(around: usize, outermost: &'static str, nested: &'static str) -> &'stat
 impl<DB: Driver> Wire<DB> {
     /// Begins a transaction or sets a savepoint.
     pub(crate) async fn begin(&mut self, statement: Option<Begin>) -> Answer<()> {
-        let depth = self.depth();
+        // What begins a transaction otherwise begins no savepoint.
+        let statement = statement.filter(|_| self.floor == 0);
+        let depth = self.all_levels();
         if depth == 0 {
             self.flags.seen(true);
         }
@@ -36,7 +38,7 @@ impl<DB: Driver> Wire<DB> {
 
     /// Commits the innermost level.
     pub(crate) async fn commit(&mut self) -> Answer<()> {
-        let nested = self.depth().saturating_sub(1);
+        let nested = self.all_levels().saturating_sub(1);
         self.flags.sends(level(nested, COMMIT, RELEASE));
         let answer = DB::TransactionManager::commit(&mut self.connection).await;
         self.answered(answer)
@@ -44,7 +46,7 @@ impl<DB: Driver> Wire<DB> {
 
     /// Rolls the innermost level back.
     pub(crate) async fn rollback(&mut self) -> Answer<()> {
-        let depth = self.depth();
+        let depth = self.all_levels();
         self.flags
             .sends(level(depth.saturating_sub(1), ROLLBACK, ROLLBACK_TO));
         let answer = DB::TransactionManager::rollback(&mut self.connection).await;
@@ -76,7 +78,7 @@ impl<DB: Driver> Wire<DB> {
     /// has begun is the program's to look after.
     #[cold]
     pub(super) async fn look_whether_open(&mut self) -> Answer<()> {
-        if self.depth() == 0 {
+        if self.all_levels() == 0 {
             self.flags.seen(true);
             return Ok(());
         }
@@ -94,7 +96,7 @@ impl<DB: Driver> Wire<DB> {
 
     /// Has the innermost level rolled back with the next statement. No I/O.
     pub(crate) fn start_rollback(&mut self) {
-        let left = self.depth().saturating_sub(1);
+        let left = self.all_levels().saturating_sub(1);
         let sql = level(left, ROLLBACK, ROLLBACK_TO);
         self.flags.abandons(Abandoned { left, sql });
         DB::TransactionManager::start_rollback(&mut self.connection);

@@ -110,6 +110,10 @@ impl<C: Driver> Engine for everpool_diesel::Engine<C> {
         everpool_diesel::Session::begin(self).unwrap()
     }
 
+    fn rehearse<T>(&self, work: impl FnOnce(&Self) -> T) -> T {
+        work(&self.test_transaction().unwrap())
+    }
+
     fn transaction_events(&self) -> Told {
         tell_transactions!(self.events())
     }
@@ -161,6 +165,20 @@ impl<C: Driver> Connection for everpool_diesel::Connection<C> {
 
     fn invalidated(&mut self) -> bool {
         self.invalidated()
+    }
+
+    fn invalidate(&mut self) {
+        self.invalidate();
+    }
+
+    fn commit_on_driver(driver: &mut C, statement: &str) {
+        let done = driver.transaction(|driver| driver.batch_execute(statement));
+        done.unwrap();
+    }
+
+    fn leave_open_on_driver(driver: &mut C, statement: &str) {
+        AnsiTransactionManager::begin_transaction(driver).unwrap();
+        driver.batch_execute(statement).unwrap();
     }
 
     fn driver_connection(&mut self) -> QueryResult<&mut C> {

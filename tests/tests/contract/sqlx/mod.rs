@@ -143,6 +143,13 @@ impl<DB: Driver<Connection: Statements>> Engine for everpool_sqlx::Engine<DB> {
         wait(everpool_sqlx::Session::begin(self)).unwrap()
     }
 
+    fn rehearse<T>(&self, work: impl FnOnce(&Self) -> T) -> T {
+        let test = wait(self.test_transaction()).unwrap();
+        let done = work(&test);
+        wait(test.rollback());
+        done
+    }
+
     fn transaction_events(&self) -> Told {
         tell_transactions!(self.events())
     }
@@ -198,6 +205,22 @@ impl<DB: Driver<Connection: Statements>> Connection for EngineConnection<DB> {
 
     fn invalidated(&mut self) -> bool {
         self.invalidated()
+    }
+
+    fn invalidate(&mut self) {
+        self.invalidate();
+    }
+
+    fn commit_on_driver(driver: &mut DB::Connection, statement: &str) {
+        let mut transaction = wait(everpool_sqlx::Connection::begin(driver)).unwrap();
+        Statements::execute(&mut *transaction, statement).unwrap();
+        wait(transaction.commit()).unwrap();
+    }
+
+    fn leave_open_on_driver(driver: &mut DB::Connection, statement: &str) {
+        let mut transaction = wait(everpool_sqlx::Connection::begin(driver)).unwrap();
+        Statements::execute(&mut *transaction, statement).unwrap();
+        std::mem::forget(transaction);
     }
 
     fn driver_connection(&mut self) -> Result<&mut DB::Connection, Error> {

@@ -1,0 +1,147 @@
+//! What an engine of a test refuses, and what only one adapter has.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on shall end")]
+
+use std::time::Duration;
+
+use diesel::{PgConnection, SqliteConnection, connection::SimpleConnection};
+use everpool_sqlx::{Acquire, Postgres, Sqlite, query, query_scalar};
+use everpool_tests::PostgreSql;
+use tokio::time::timeout;
+
+const TABLE: &str = "CREATE TABLE t (i int)";
+const INSERT: &str = "INSERT INTO t VALUES (1)";
+
+fn told<T>(answer: Result<T, impl std::error::Error>) -> String {
+    match answer {
+        Ok(_) => panic!("not refused"),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn diesel_memory() -> everpool_diesel::Engine<SqliteConnection> {
+    let engine: everpool_diesel::Engine<SqliteConnection> =
+        everpool_diesel::create_engine("sqlite://", Default::default()).unwrap();
+    let created = engine.connect().unwrap().batch_execute(TABLE);
+    created.unwrap();
+    engine
+}
+
+async fn sqlx_memory() -> everpool_sqlx::Engine<Sqlite> {
+    let engine: everpool_sqlx::Engine<Sqlite> =
+        everpool_sqlx::create_engine("sqlite://", Default::default()).unwrap();
+    query(TABLE).execute(&engine).await.unwrap();
+    engine
+}
+
+async fn count(engine: &everpool_sqlx::Engine<Sqlite>) -> i64 {
+    let count = query_scalar("SELECT count(*) FROM t").fetch_one(engine);
+    count.await.unwrap()
+}
+
+#[test]
+fn diesel_s_engine_of_a_test_refuses_what_could_not_be_rolled_back() {
+    let server = PostgreSql::start().expect("these tests need PostgreSQL");
+    let url = server.url();
+    let engine = everpool_diesel::create_engine::<PgConnection>(url, Default::default()).unwrap();
+    let test = engine.test_transaction().unwrap();
+    let nested = told(test.test_transaction());
+    assert!(
+        nested.contains("engine that this was made from"),
+        "{nested}"
+    );
+    let twophase = told(test.connect().unwrap().begin_twophase(None));
+    assert!(twophase.contains("two-phase"), "{twophase}");
+    drop(test);
+    drop(engine.test_transaction().unwrap());
+}
+
+#[test]
+fn a_read_only_engine_of_a_test_refuses_writes() {
+    let engine = diesel_memory();
+    let test = engine.test_transaction().unwrap();
+    let reader = test.read_only();
+    let refused = told(reader.connect().unwrap().batch_execute(INSERT));
+    assert!(refused.contains("readonly"), "{refused}");
+    test.connect().unwrap().batch_execute(INSERT).unwrap();
+}
+
+#[test]
+fn an_engine_of_a_test_that_is_over_lends_nothing() {
+    let engine = diesel_memory();
+    let test = engine.test_transaction().unwrap();
+    let app = test.engine().clone();
+    drop(test);
+    assert_eq!(told(app.connect()), "the pool is closed");
+    engine.connect().unwrap().batch_execute(INSERT).unwrap();
+}
+
+#[test]
+fn a_database_in_memory_outlives_a_test_that_did_nothing() {
+    let engine = diesel_memory();
+    drop(engine.test_transaction().unwrap());
+    engine.connect().unwrap().batch_execute(INSERT).unwrap();
+}
+
+#[tokio::test]
+async fn sqlx_s_engine_of_a_test_refuses_what_could_not_be_rolled_back() {
+    let server = PostgreSql::start().expect("these tests need PostgreSQL");
+    let url = server.url();
+    let engine = everpool_sqlx::create_engine::<Postgres>(url, Default::default()).unwrap();
+    let test = engine.test_transaction().await.unwrap();
+    let nested = told(test.test_transaction().await);
+    assert!(
+        nested.contains("engine that this was made from"),
+        "{nested}"
+    );
+    let mut connection = test.connect().await.unwrap();
+    let twophase = told(connection.begin_twophase(None).await);
+    assert!(twophase.contains("two-phase"), "{twophase}");
+    drop(connection);
+    let elsewhere = told(Acquire::begin(test.engine()).await);
+    assert!(elsewhere.contains("Engine::begin()"), "{elsewhere}");
+    test.rollback().await;
+}
+
+#[tokio::test]
+async fn a_test_of_sqlx_s_that_is_dropped_is_rolled_back_and_gives_its_connection_back() {
+    let engine = sqlx_memory().await;
+    drop(engine.test_transaction().await.unwrap());
+    assert_eq!(count(&engine).await, 0);
+    let test = engine.test_transaction().await.unwrap();
+    query(INSERT).execute(test.engine()).await.unwrap();
+    assert_eq!(count(&test).await, 1);
+    drop(test);
+    assert_eq!(count(&engine).await, 0);
+}
+
+#[tokio::test]
+async fn futures_of_one_task_take_the_connection_of_a_test_in_turn() {
+    let engine = sqlx_memory().await;
+    let test = engine.test_transaction().await.unwrap();
+    let insert = || query(INSERT).execute(test.engine());
+    let (one, two, three) = tokio::join!(insert(), insert(), insert());
+    for done in [one, two, three] {
+        done.unwrap();
+    }
+    assert_eq!(count(&test).await, 3);
+    test.rollback().await;
+}
+
+#[tokio::test]
+async fn a_statement_that_is_given_up_in_a_test_on_postgresql_is_given_up_alone() {
+    let server = PostgreSql::start().expect("these tests need PostgreSQL");
+    server.psql(TABLE).unwrap();
+    let url = server.url();
+    let engine = everpool_sqlx::create_engine::<Postgres>(url, Default::default()).unwrap();
+    let test = engine.test_transaction().await.unwrap();
+    query(INSERT).execute(test.engine()).await.unwrap();
+    let long = query("SELECT pg_sleep(0.5)").execute(test.engine());
+    timeout(Duration::from_millis(20), long).await.unwrap_err();
+    let rows: i64 = query_scalar("SELECT count(*) FROM t")
+        .fetch_one(test.engine())
+        .await
+        .unwrap();
+    assert_eq!(rows, 1);
+    test.rollback().await;
+    assert_eq!(server.psql("SELECT count(*) FROM t").unwrap().trim(), "0");
+}
