@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use everpool_sqlx::{
-    Driver, Engine, MySql, Postgres, Retry, Session, SessionError, SessionMaker, SessionOptions,
-    Sqlite, query_scalar, raw_sql,
+    Driver, Engine, Executor, MySql, Postgres, Retry, Session, SessionError, SessionMaker,
+    SessionOptions, Sqlite, query_scalar, raw_sql,
 };
 use everpool_tests::{MariaDb, PostgreSql, Proxy, proxy::Ending};
 use tempfile::TempDir;
@@ -186,7 +186,7 @@ async fn rows_that_a_sqlx_session_cannot_read_while_another_writes_are_read_agai
         Box::pin(async move {
             if attempt == 2 {
                 let mut writer = writer.lock().await;
-                raw_sql("ROLLBACK").execute(&mut **writer).await?;
+                writer.execute(raw_sql("ROLLBACK")).await?;
             }
             count(session).await
         })
