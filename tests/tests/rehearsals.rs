@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use diesel::{PgConnection, SqliteConnection, connection::SimpleConnection};
+use diesel::{
+    PgConnection, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_types::BigInt,
+};
 use everpool_sqlx::{Acquire, Postgres, Sqlite, query, query_scalar};
 use everpool_tests::PostgreSql;
 use tokio::time::timeout;
@@ -63,6 +65,18 @@ fn a_read_only_engine_of_a_test_refuses_writes() {
     let refused = told(reader.connect().unwrap().batch_execute(INSERT));
     assert!(refused.contains("readonly"), "{refused}");
     test.connect().unwrap().batch_execute(INSERT).unwrap();
+}
+
+#[test]
+fn a_test_of_an_engine_with_replicas_reads_what_it_has_written() {
+    let engine = diesel_memory().with_replicas([diesel_memory()]);
+    let test = engine.test_transaction().unwrap();
+    test.connect().unwrap().batch_execute(INSERT).unwrap();
+    let count = diesel::select(diesel::dsl::sql::<BigInt>("(SELECT count(*) FROM t)"));
+    let seen: i64 = count
+        .get_result(&mut test.read_only().connect().unwrap())
+        .unwrap();
+    assert_eq!(seen, 1);
 }
 
 #[test]
