@@ -1,11 +1,14 @@
 //! A worker of SQLx's. It is a thread that waits for a runtime, as the other one is a thread.
 
 use std::cell::Cell;
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 use std::time::Duration;
 
 use everpool_sqlx::{
-    AssertSqlSafe, Driver, Engine, Error, Executor, Session, SessionError, SessionMaker,
+    AssertSqlSafe, Driver, Engine, Error, Executor, Retry, Session, SessionError, SessionMaker,
     create_engine, raw_sql,
 };
 use tokio::runtime::{Builder, Runtime};
@@ -54,6 +57,9 @@ impl<DB: Driver> Writer for SqlxWriter<DB> {
 
 impl<DB: Driver> SqlxWriter<DB> {
     async fn write_in_time(&mut self, transaction: &Transaction) -> Told {
+        if transaction.manner == Manner::Run {
+            return self.run(*transaction).await;
+        }
         let limit = match transaction.manner {
             Manner::Hurry(limit) => limit,
             _ => PATIENCE,
@@ -69,6 +75,26 @@ impl<DB: Driver> SqlxWriter<DB> {
             self.undo(transaction.manner).await;
         }
         told
+    }
+
+    /// Whoever gives up here does not know how far it came: COMMIT may be sent as soon as the rows are.
+    async fn run(&self, transaction: Transaction) -> Told {
+        let attempts = AtomicUsize::new(0);
+        let inserted = Arc::new(AtomicBool::new(false));
+        let done = self.sessions.run(Retry::default(), |session| {
+            attempts.fetch_add(1, Ordering::Relaxed);
+            inserted.store(false, Ordering::Relaxed);
+            let inserted = Arc::clone(&inserted);
+            Box::pin(async move {
+                insert(session, &transaction).await?;
+                inserted.store(true, Ordering::Relaxed);
+                Ok::<(), SessionError>(())
+            })
+        });
+        match timeout(PATIENCE, done).await {
+            Ok(done) => Told::ran(done, attempts.load(Ordering::Relaxed)),
+            Err(_) => Told::given_up(inserted.load(Ordering::Relaxed)),
+        }
     }
 
     async fn undo(&mut self, manner: Manner) {
@@ -93,7 +119,6 @@ async fn attempt<DB: Driver>(
     }
     match transaction.manner {
         Manner::RollBack | Manner::Drop => Told::undone::<Error>(None),
-        // The engine of SQLx does not do a transaction again: what it is told to run is committed.
         Manner::Commit | Manner::Run | Manner::Hurry(_) => {
             commits.set(true);
             Told::committed(session.commit().await)
