@@ -40,7 +40,7 @@ pub use options::{
     ConnectArgs, Echo, EngineOptions, EngineOptionsBuilder, ExecutionOptions, OptionError,
     PoolOptions, Pools, engine_from_config, engine_from_env, pool_from_config,
 };
-pub use replicas::{Rota, is_unreachable, note_missed};
+pub use replicas::{Replicas, Rota, is_unreachable, note_missed};
 pub use role::Role;
 pub use savepoint::{Savepoint, Savepoints};
 pub use state::PendingRollback;

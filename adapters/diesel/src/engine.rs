@@ -21,13 +21,14 @@ use everpool_engine::{
 };
 use everpool_session::{Outcome, TransactionId};
 
+pub(crate) use reading::Replicas;
+
 use crate::{
     connection::Connection,
     connector::{Connector, DriverError},
     driver::Driver,
     error::not_sent,
     hooks::{EngineEvents, Hooks},
-    replicas::Replicas,
     shared::Shared,
     stage::Stage,
     watch::Watch,

@@ -44,7 +44,6 @@ pub mod pool;
 #[cfg(feature = "postgres")]
 mod postgres;
 pub mod r2d2;
-mod replicas;
 mod seen;
 mod session;
 mod shared;

@@ -20,6 +20,8 @@ use everpool_engine::{
 };
 use sqlx::Error;
 
+pub(crate) use reading::Replicas;
+
 use crate::{
     connection::Connection,
     connector::{Connector, DriverError},
@@ -29,7 +31,6 @@ use crate::{
     lent::PoolConnection,
     manner::Manner,
     pool::Ending,
-    replicas::Replicas,
     shared::Shared,
     stage::Stage,
     transaction::Transaction,

@@ -64,7 +64,6 @@ pub mod native;
 pub mod pool;
 #[cfg(feature = "postgres")]
 pub mod postgres;
-mod replicas;
 mod session;
 mod shared;
 #[cfg(feature = "_sqlite")]

@@ -8,7 +8,11 @@ use std::{
 use everpool_engine::{is_unreachable, note_missed};
 
 use super::Connection;
-use crate::{driver::Driver, engine::CheckoutError, replicas::Replicas, shared::Shared};
+use crate::{
+    driver::Driver,
+    engine::{CheckoutError, Engine, Replicas},
+    shared::Shared,
+};
 
 impl<C: Driver> Connection<C> {
     /// Takes a connection of a replica, or if none is there, of the engine's own database.
@@ -19,19 +23,19 @@ impl<C: Driver> Connection<C> {
     ) -> Result<(), CheckoutError> {
         let began = Instant::now();
         let left = || timeout.saturating_sub(began.elapsed());
-        for _ in replicas.engines() {
-            let Some(replica) = replicas.next() else {
+        for _ in replicas.all() {
+            let Some((number, replica)) = replicas.next(used) else {
                 break;
             };
-            self.turn_to(replicas.shared(replica));
+            self.turn_to(replica.shared());
             let Err(error) = self.checkout_here(left()) else {
-                replicas.reached(replica);
+                replicas.reached(number);
                 return Ok(());
             };
             if !is_unreachable(&error) {
                 return Err(error);
             }
-            replicas.missed(replica);
+            replicas.missed(number);
             if left().is_zero() {
                 return Err(error);
             }
@@ -47,4 +51,10 @@ impl<C: Driver> Connection<C> {
             self.inner.turn_to(self.engine.pool().clone());
         }
     }
+}
+
+/// How many connections are in use or waited for.
+fn used<C: Driver>(engine: &Engine<C>) -> usize {
+    let status = engine.status();
+    status.checked_out + status.waiting
 }

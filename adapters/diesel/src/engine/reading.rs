@@ -1,9 +1,12 @@
 //! Engines for what only reads.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::Engine;
-use crate::{driver::Driver, replicas::Replicas, shared::Shared};
+use crate::{driver::Driver, shared::Shared};
+
+/// The replicas of an engine; the last that is asked is what it has itself.
+pub(crate) type Replicas<C> = everpool_engine::Replicas<Arc<Shared<C>>, Engine<C>>;
 
 impl<C: Driver> Engine<C> {
     /// An engine for what only reads: the database refuses whatever writes on it. It has the options and
@@ -76,6 +79,11 @@ assert_eq!(refused.unwrap_err().to_string(), "attempt to write a readonly databa
     #[must_use]
     pub fn with_replicas(mut self, replicas: impl IntoIterator<Item = Self>) -> Self {
         let own = self.shared.readers.as_ref().unwrap_or(&self.shared);
+        let replicas: Vec<_> = replicas.into_iter().collect();
+        for replica in &replicas {
+            // There is somebody else to be asked, so nobody waits for the end of an outage.
+            replica.pool().set_outage_grace(Duration::ZERO);
+        }
         self.replicas = Replicas::new(Arc::clone(own), replicas).map(Arc::new);
         self
     }
@@ -83,7 +91,7 @@ assert_eq!(refused.unwrap_err().to_string(), "attempt to write a readonly databa
     /// The replicas that it was given, each with its own [`status`](Self::status) and [`url`](Self::url).
     pub fn replicas(&self) -> &[Self] {
         let replicas = self.replicas.as_deref();
-        replicas.map_or(&[], Replicas::engines)
+        replicas.map_or(&[], Replicas::all)
     }
 
     /// Where its connections come from, if not from its own pool.

@@ -1,9 +1,12 @@
 //! Engines for what only reads.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::Engine;
-use crate::{driver::Driver, replicas::Replicas, shared::Shared};
+use crate::{driver::Driver, shared::Shared};
+
+/// The replicas of an engine; the last that is asked is what it has itself.
+pub(crate) type Replicas<DB> = everpool_engine::Replicas<Arc<Shared<DB>>, Engine<DB>>;
 
 impl<DB: Driver> Engine<DB> {
     /// An engine for what only reads: the database refuses whatever writes on it. It has the options and
@@ -80,6 +83,11 @@ query("CREATE TABLE t (x INTEGER)").execute(&engine).await?;
     #[must_use]
     pub fn with_replicas(mut self, replicas: impl IntoIterator<Item = Self>) -> Self {
         let own = self.shared.readers.as_ref().unwrap_or(&self.shared);
+        let replicas: Vec<_> = replicas.into_iter().collect();
+        for replica in &replicas {
+            // There is somebody else to be asked, so nobody waits for the end of an outage.
+            replica.pool().set_outage_grace(Duration::ZERO);
+        }
         self.replicas = Replicas::new(Arc::clone(own), replicas).map(Arc::new);
         self
     }
@@ -87,7 +95,7 @@ query("CREATE TABLE t (x INTEGER)").execute(&engine).await?;
     /// The replicas that it was given, each with its own [`status`](Self::status) and [`url`](Self::url).
     pub fn replicas(&self) -> &[Self] {
         let replicas = self.replicas.as_deref();
-        replicas.map_or(&[], Replicas::engines)
+        replicas.map_or(&[], Replicas::all)
     }
 
     /// Where its connections come from, if not from its own pool.
