@@ -5,11 +5,12 @@ use std::{
 
 use crate::{
     connector::Connector,
-    held::{Finalizer, Held, HeldEntry},
+    held::{Finalizer, Held, HeldEntry, Reason},
     home::Home,
     info::Info,
     lease::{Lease, Loan},
     machine::Entry,
+    nests::NestId,
     runtime::Runtime,
     shared::Shared,
 };
@@ -25,33 +26,59 @@ pub struct Reserved<K: Connector, R: Runtime> {
     waits: bool,
 }
 
-/// What is kept beside a connection.
+/// All that is kept with a connection, without it.
 struct Beside<K: Connector, R> {
     info: Info,
     record_info: Info,
     home: Arc<Home<R>>,
     finalizers: Vec<Mutex<Finalizer<K::Connection>>>,
     awaits: bool,
+    reason: Option<Reason>,
+    is_spent: bool,
+    nest: Option<NestId>,
+    owes_checkin: bool,
 }
 
 impl<K: Connector, R: Runtime> Beside<K, R> {
     fn apart(held: Held<K, R>) -> (K::Connection, Self) {
+        let Held {
+            connection,
+            info,
+            record_info,
+            home,
+            finalizers,
+            awaits,
+            reason,
+            is_spent,
+            nest,
+            owes_checkin,
+        } = held;
         let beside = Self {
-            info: held.info,
-            record_info: held.record_info,
-            home: held.home,
-            finalizers: held.finalizers,
-            awaits: held.awaits,
+            info,
+            record_info,
+            home,
+            finalizers,
+            awaits,
+            reason,
+            is_spent,
+            nest,
+            owes_checkin,
         };
-        (held.connection, beside)
+        (connection, beside)
     }
 
     fn together(self, connection: K::Connection) -> Held<K, R> {
         Held {
+            connection,
             info: self.info,
+            record_info: self.record_info,
+            home: self.home,
             finalizers: self.finalizers,
             awaits: self.awaits,
-            ..Held::new(connection, self.record_info, self.home)
+            reason: self.reason,
+            is_spent: self.is_spent,
+            nest: self.nest,
+            owes_checkin: self.owes_checkin,
         }
     }
 }

@@ -56,6 +56,18 @@ fn a_connection_that_is_put_back_is_reset_and_undone_as_any_other() {
 }
 
 #[test]
+fn a_connection_that_was_invalidated_softly_is_closed_when_it_is_put_back_and_not_called_lost() {
+    let (pool, diary) = heard(|_| {});
+    let mut out = lease(&pool);
+    out.invalidate_soft();
+    let (connection, place) = out.take_out();
+    diary.all();
+    drop(place.put_back(connection));
+    settled(&pool);
+    assert_eq!(diary.events(), ["reset 1, clean", "checkin 1", "close 1"],);
+}
+
+#[test]
 fn the_place_of_a_connection_that_does_not_come_back_is_free_at_once() {
     let pool = pool();
     let (connection, place) = lease(&pool).take_out();
