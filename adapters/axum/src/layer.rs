@@ -113,7 +113,7 @@ where
 }
 
 fn is_success<R>(response: &Response<R>) -> bool {
-    !response.status().is_client_error() && !response.status().is_server_error()
+    response.status() < StatusCode::BAD_REQUEST
 }
 
 /// The error is that of a commit. What could not be rolled back is closed with its connection.

@@ -18,8 +18,8 @@ use axum::{
 };
 use everpool_axum::{NotCommitted, SessionLayer, sqlx::RequestSession};
 use everpool_sqlx::{
-    AssertSqlSafe, Engine, EngineOptions, Executor, Postgres, SessionMaker, Sqlite, create_engine,
-    raw_sql,
+    AssertSqlSafe, Engine, EngineOptions, Executor, Postgres, SessionError, SessionMaker, Sqlite,
+    create_engine, raw_sql,
 };
 use everpool_tests::PostgreSql;
 use tokio::{sync::oneshot, time::timeout};
@@ -92,6 +92,52 @@ async fn a_request_that_redirects_is_committed() {
     let app = app(&engine, Router::new().route("/", on_get(redirect)));
     assert_eq!(status(&app, "/").await, StatusCode::SEE_OTHER);
     assert_eq!(rows(&server), "1");
+}
+
+#[tokio::test]
+async fn a_request_whose_status_has_no_name_is_rolled_back_too() {
+    let server = postgresql();
+    let engine = engine(&server);
+    let odd = async |session: Session| {
+        insert(session).await;
+        StatusCode::from_u16(600).unwrap()
+    };
+    let app = app(&engine, Router::new().route("/", on_get(odd)));
+    assert_eq!(status(&app, "/").await, 600);
+    assert_eq!(rows(&server), "");
+}
+
+#[tokio::test]
+async fn a_handler_that_commits_keeps_that_though_it_fails() {
+    let server = postgresql();
+    let engine = engine(&server);
+    let commit = async |mut session: Session| {
+        send(&mut session, "INSERT INTO t VALUES (1)").await;
+        session.commit().await.unwrap();
+        send(&mut session, "INSERT INTO t VALUES (2)").await;
+        StatusCode::CONFLICT
+    };
+    let app = app(&engine, Router::new().route("/", on_get(commit)));
+    assert_eq!(status(&app, "/").await, StatusCode::CONFLICT);
+    assert_eq!(rows(&server), "1");
+    nobody_is_left(&engine).await;
+}
+
+#[tokio::test]
+async fn a_commit_that_panics_leaves_nothing() {
+    let server = postgresql();
+    let engine = engine(&server);
+    let mut sessions = SessionMaker::new(&engine);
+    sessions
+        .events()
+        .before_commit(|_, _| Box::pin(async { panic!("here") }));
+    let app = Router::new()
+        .route("/", on_get(insert))
+        .layer(SessionLayer::new(move |_| sessions.session()));
+    let request = tokio::spawn(async move { get(&app, "/").await.status() });
+    assert!(request.await.unwrap_err().is_panic());
+    nobody_is_left(&engine).await;
+    assert_eq!(rows(&server), "");
 }
 
 #[tokio::test]
@@ -234,6 +280,73 @@ async fn a_middleware_shares_the_transaction_of_its_handler() {
     assert_eq!(rows(&server), "1 1");
     assert_eq!(status(&app, "/failing").await, StatusCode::CONFLICT);
     assert_eq!(rows(&server), "1 1");
+}
+
+#[tokio::test]
+async fn of_two_layers_for_sessions_of_one_type_the_inner_one_gives_the_handler_its_session() {
+    let (outer, inner) = (postgresql(), postgresql());
+    let (of_outer, of_inner) = (engine(&outer), engine(&inner));
+    let routes = Router::new().route("/", on_get(insert));
+    let routes = app(&of_inner, routes).layer(from_fn(insert_before));
+    let app = app(&of_outer, Router::new().nest("/inner", routes));
+    assert_eq!(status(&app, "/inner").await, StatusCode::OK);
+    assert_eq!((rows(&outer), rows(&inner)), ("1".into(), "1".into()));
+    nobody_is_left(&of_outer).await;
+    nobody_is_left(&of_inner).await;
+}
+
+/// A session of another database of the same kind.
+struct Reports(everpool_sqlx::Session<Postgres>);
+
+impl everpool_axum::EndsWithRequest for Reports {
+    type Error = SessionError;
+
+    async fn commit(self) -> Result<(), SessionError> {
+        everpool_axum::EndsWithRequest::commit(self.0).await
+    }
+
+    async fn rollback(self) -> Result<(), SessionError> {
+        everpool_axum::EndsWithRequest::rollback(self.0).await
+    }
+
+    fn abandon(self) {
+        everpool_axum::EndsWithRequest::abandon(self.0);
+    }
+}
+
+/// A row into each of two databases, and one that the second does not commit.
+async fn insert_into_both(
+    session: Session,
+    mut reports: everpool_axum::RequestSession<Reports>,
+    request: Request,
+) -> &'static str {
+    let table = match request.uri().path() {
+        "/refused" => "INSERT INTO refused VALUES (1)",
+        _ => "INSERT INTO t VALUES (1)",
+    };
+    reports.0.execute(table).await.unwrap();
+    insert(session).await
+}
+
+#[tokio::test]
+async fn two_databases_of_one_kind_have_a_type_of_session_each() {
+    let (orders, reports) = (postgresql(), postgresql());
+    let (of_orders, of_reports) = (engine(&orders), engine(&reports));
+    let routes = Router::new()
+        .route("/", on_get(insert_into_both))
+        .route("/refused", on_get(insert_into_both));
+    let makes_reports = SessionMaker::new(&of_reports);
+    let routes = routes.layer(SessionLayer::new(move |_| Reports(makes_reports.session())));
+    let app = app(&of_orders, routes);
+    assert_eq!(status(&app, "/").await, StatusCode::OK);
+    assert_eq!((rows(&orders), rows(&reports)), ("1".into(), "1".into()));
+
+    // The inner one is committed first, so what it does not commit is committed by neither.
+    let refused = status(&app, "/refused").await;
+    assert_eq!(refused, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!((rows(&orders), rows(&reports)), ("1".into(), "1".into()));
+    nobody_is_left(&of_orders).await;
+    nobody_is_left(&of_reports).await;
 }
 
 #[tokio::test]
