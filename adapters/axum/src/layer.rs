@@ -100,15 +100,26 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let slot = Slot::new(Arc::clone(&self.layer.make));
         request.extensions_mut().insert(slot.clone());
-        let answer = self.inner.call(request);
+        let (session, answer) = (Closing(slot), self.inner.call(request));
         Box::pin(async move {
             let answer = answer.await;
             let is_success = answer.as_ref().is_ok_and(is_success);
-            match end(slot.close(), is_success).await {
+            match end(session.0.close(), is_success).await {
                 Ok(()) => answer,
                 Err(error) => Ok(not_committed(error)),
             }
         })
+    }
+}
+
+/// Closes it without a response, too: the handler has panicked, or the client hung up.
+struct Closing<S: EndsWithRequest>(Slot<S>);
+
+impl<S: EndsWithRequest> Drop for Closing<S> {
+    fn drop(&mut self) {
+        if let Left::Session(session) = self.0.close() {
+            session.abandon();
+        }
     }
 }
 
@@ -151,7 +162,8 @@ pub enum NotCommitted {
     #[error("the session was not committed: {0}")]
     Session(#[source] Arc<dyn Error + Send + Sync>),
     /// The handler has left its session to somebody who has it still: a task that it has spawned, or the body
-    /// of its response. It will be rolled back when that one drops it.
+    /// of its response. It is rolled back when that one has
+    /// done with it.
     #[error("the session is in use after the response was made, so nobody has committed it")]
     InUse,
 }

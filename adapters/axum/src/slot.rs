@@ -1,9 +1,19 @@
 //! Where a request's session is.
 
-use std::{any::type_name, fmt, sync::Arc};
+use std::{
+    any::type_name,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use http::request::Parts;
-use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard};
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard},
+};
 
 use crate::{EndsWithRequest, SessionRejection};
 
@@ -18,13 +28,11 @@ pub(crate) type Lent<S> = OwnedMappedMutexGuard<Place<S>, S>;
 pub(crate) struct Slot<S: EndsWithRequest> {
     make: Arc<Make<S>>,
     place: Arc<Mutex<Place<S>>>,
+    /// There is a response, or there will be none, and nobody would commit a session.
+    is_over: Arc<AtomicBool>,
 }
 
-pub(crate) struct Place<S: EndsWithRequest> {
-    session: Option<S>,
-    /// The response is made, and nobody would commit a session.
-    is_over: bool,
-}
+pub(crate) struct Place<S: EndsWithRequest>(Option<S>);
 
 /// What there is to be ended when the response is made.
 pub(crate) enum Left<S> {
@@ -36,13 +44,10 @@ pub(crate) enum Left<S> {
 
 impl<S: EndsWithRequest> Slot<S> {
     pub(crate) fn new(make: Arc<Make<S>>) -> Self {
-        let place = Place {
-            session: None,
-            is_over: false,
-        };
         Self {
             make,
-            place: Arc::new(Mutex::new(place)),
+            place: Arc::new(Mutex::new(Place(None))),
+            is_over: Arc::default(),
         }
     }
 
@@ -56,11 +61,11 @@ impl<S: EndsWithRequest> Slot<S> {
     pub(crate) fn borrow(&self, request: &Parts) -> Result<Lent<S>, SessionRejection> {
         let place = Arc::clone(&self.place).try_lock_owned();
         let place = place.map_err(|_| SessionRejection::InUse)?;
-        if place.is_over {
+        if self.is_over() {
             return Err(SessionRejection::Over);
         }
         let lent = OwnedMutexGuard::map(place, |place| {
-            place.session.get_or_insert_with(|| (self.make)(request))
+            place.0.get_or_insert_with(|| (self.make)(request))
         });
         Ok(lent)
     }
@@ -69,15 +74,32 @@ impl<S: EndsWithRequest> Slot<S> {
     #[cfg(feature = "diesel")]
     pub(crate) async fn wait(&self) -> Option<Lent<S>> {
         let place = Arc::clone(&self.place).lock_owned().await;
-        OwnedMutexGuard::try_map(place, |place| place.session.as_mut()).ok()
+        let is_there = !self.is_over();
+        OwnedMutexGuard::try_map(place, |place| place.0.as_mut().filter(|_| is_there)).ok()
     }
 
+    /// Nobody gets it from now on. What is in use then is abandoned when it is not.
     pub(crate) fn close(&self) -> Left<S> {
+        if self.is_over.swap(true, Ordering::SeqCst) {
+            return Left::Nothing;
+        }
         let Ok(mut place) = self.place.try_lock() else {
+            self.abandon_later();
             return Left::InUse;
         };
-        place.is_over = true;
-        place.session.take().map_or(Left::Nothing, Left::Session)
+        place.0.take().map_or(Left::Nothing, Left::Session)
+    }
+
+    fn abandon_later(&self) {
+        let place = Arc::clone(&self.place);
+        // Without a runtime it is abandoned with the last that could have had it.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { place.lock().await.abandon() });
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::SeqCst)
     }
 }
 
@@ -86,16 +108,22 @@ impl<S: EndsWithRequest> Clone for Slot<S> {
         Self {
             make: Arc::clone(&self.make),
             place: Arc::clone(&self.place),
+            is_over: Arc::clone(&self.is_over),
         }
     }
 }
 
-/// There was no response, or somebody had the session for longer.
-impl<S: EndsWithRequest> Drop for Place<S> {
-    fn drop(&mut self) {
-        if let Some(session) = self.session.take() {
+impl<S: EndsWithRequest> Place<S> {
+    fn abandon(&mut self) {
+        if let Some(session) = self.0.take() {
             session.abandon();
         }
+    }
+}
+
+impl<S: EndsWithRequest> Drop for Place<S> {
+    fn drop(&mut self) {
+        self.abandon();
     }
 }
 

@@ -185,3 +185,41 @@ async fn a_session_of_diesel_s_is_closed_when_its_response_is_made() {
     let refused = refused.unwrap_err().to_string();
     assert!(refused.contains("permanently closed"), "{refused}");
 }
+
+#[tokio::test]
+async fn work_that_outlives_its_response_fails_it_and_no_other_is_done_after_it() {
+    let server = postgresql();
+    let engine = engine(&server);
+    let (end, ended) = mpsc::channel::<()>();
+    let ended = Arc::new(Mutex::new(ended));
+    let (late, result) = oneshot::channel();
+    let late = Arc::new(Mutex::new(Some(late)));
+    let leave = async move |session: Session, late: oneshot::Sender<_>| {
+        let (begun, has_begun) = oneshot::channel();
+        tokio::spawn(async move {
+            let first = session.interact(move |session| {
+                insert_into(session, "t")?;
+                begun.send(()).unwrap();
+                ended.lock().unwrap().recv().unwrap();
+                Ok::<(), SessionError>(())
+            });
+            first.await.unwrap();
+            let second = session.interact(|session| insert_into(session, "t")).await;
+            late.send((second, session)).unwrap();
+        });
+        has_begun.await.unwrap();
+        "left"
+    };
+    let route = on_get(move |session| leave.clone()(session, late.lock().unwrap().take().unwrap()));
+    let app = app(&engine, Router::new().route("/", route));
+    let response = get(&app, "/").await;
+    let error = response.extensions().get::<NotCommitted>();
+    assert!(matches!(error, Some(NotCommitted::InUse)), "{error:?}");
+    end.send(()).unwrap();
+    let (second, _kept) = result.await.unwrap();
+    let refused = second.unwrap_err().to_string();
+    assert!(refused.contains("permanently closed"), "{refused}");
+    // The task has its extractor still.
+    nobody_is_left(&engine).await;
+    assert_eq!(rows(&server), "");
+}
