@@ -123,6 +123,15 @@ impl<C: Driver> Connection<C> {
         self.depth = 0;
     }
 
+    /// Leaves it to somebody else. What stays here has lost it, so that nothing runs on another connection that was
+    /// to run in what is open on this one.
+    pub(crate) fn lend_out(&mut self) -> Self {
+        let mut nowhere = Self::unconnected(self.engine.clone());
+        (nowhere.depth, nowhere.scope) = (self.levels(), self.scope);
+        status::set_lost(&mut nowhere.spare, nowhere.depth);
+        std::mem::replace(self, nowhere)
+    }
+
     /// Rolls back what is open above so many levels, which are somebody else's. Nobody can be told of an error:
     /// it costs the connection.
     pub(crate) fn lower_to(&mut self, levels: u32) {

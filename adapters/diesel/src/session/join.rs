@@ -53,7 +53,7 @@ session.commit()?;
 )]
 pub struct JoinedSession<'a, C: Driver> {
     session: Session<C>,
-    /// Where its connection is to be again. Until then there is one that has none.
+    /// Where its connection is to be again. Until then, and if this is forgotten, there is one that has lost it.
     owner: &'a mut Connection<C>,
 }
 
@@ -63,8 +63,7 @@ impl<'a, C: Driver> JoinedSession<'a, C> {
         settings: SessionSettings,
         listeners: Arc<Listeners<Participant<Session<C>>>>,
     ) -> Self {
-        let nowhere = Connection::unconnected(owner.engine().clone());
-        let connection = mem::replace(owner, nowhere);
+        let connection = owner.lend_out();
         let session = Session::on(connection, Stack::joined(settings), listeners);
         Self { session, owner }
     }

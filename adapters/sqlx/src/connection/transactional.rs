@@ -121,6 +121,14 @@ impl<DB: Driver> Connection<DB> {
         taken.map_err(|error| engine.told(error))
     }
 
+    /// Leaves it to somebody else. What stays here has lost it, so that nothing runs on another connection that was
+    /// to run in what is open on this one.
+    pub(crate) fn lend_out(&mut self) -> Self {
+        let mut nowhere = Self::unconnected(self.engine.clone());
+        (nowhere.depth, nowhere.scope) = (self.levels(), self.scope);
+        std::mem::replace(self, nowhere)
+    }
+
     /// Rolls back what is open above so many levels, which are somebody else's: with the next statement, or at
     /// the return.
     pub(crate) fn lower_to(&mut self, levels: usize) {

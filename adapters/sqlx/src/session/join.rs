@@ -43,7 +43,7 @@ assert!(query("SELECT * FROM t").execute(&mut *connection).await.is_err());
 )]
 pub struct JoinedSession<'a, DB: Driver> {
     session: Session<DB>,
-    /// Where its connection is to be again. Until then there is one that has none.
+    /// Where its connection is to be again. Until then, and if this is forgotten, there is one that has lost it.
     owner: &'a mut Connection<DB>,
 }
 
@@ -54,8 +54,7 @@ impl<'a, DB: Driver> JoinedSession<'a, DB> {
         listeners: Arc<Listeners<Participant<Session<DB>>>>,
     ) -> Self {
         owner.trust_the_driver();
-        let nowhere = Connection::unconnected(owner.engine().clone());
-        let connection = mem::replace(owner, nowhere);
+        let connection = owner.lend_out();
         let session = Session::on(connection, Stack::joined(settings), listeners);
         Self { session, owner }
     }
