@@ -4,7 +4,8 @@
 use std::mem;
 
 use diesel::{SqliteConnection, connection::SimpleConnection};
-use everpool_sqlx::{Sqlite, query};
+use everpool_sqlx::{Postgres, Sqlite, query};
+use everpool_tests::PostgreSql;
 use tempfile::TempDir;
 
 const TABLE: &str = "CREATE TABLE t (i int)";
@@ -50,4 +51,21 @@ async fn a_transaction_of_sqlx_s_whose_connection_a_forgotten_session_has_runs_n
     assert!(refused.contains("rolled back"), "{refused}");
     transaction.rollback().await.unwrap();
     query(INSERT).execute(&mut *connection).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_session_of_sqlx_s_leaves_open_in_a_two_phase_transaction_is_not_committed_with_it()
+{
+    use everpool_sqlx::{JoinTransactionMode, Session, create_engine};
+
+    let server = PostgreSql::start().expect("this needs PostgreSQL");
+    server.psql(TABLE).unwrap();
+    let engine = create_engine::<Postgres>(server.url(), Default::default()).unwrap();
+    let mut connection = engine.connect().await.unwrap();
+    let mut twophase = connection.begin_twophase(None).await.unwrap();
+    let mut session = Session::join(&mut twophase, JoinTransactionMode::ControlFully);
+    query(INSERT).execute(&mut *session).await.unwrap();
+    drop(session);
+    twophase.commit().await.unwrap_err();
+    assert_eq!(server.psql("SELECT count(*) FROM t").unwrap().trim(), "0");
 }

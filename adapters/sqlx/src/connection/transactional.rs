@@ -130,10 +130,12 @@ impl<DB: Driver> Connection<DB> {
     }
 
     /// Rolls back what is open above so many levels, which are somebody else's: with the next statement, or at
-    /// the return.
+    /// the return. What is part of a two-phase transaction is not rolled back alone, so that is lost.
     pub(crate) fn lower_to(&mut self, levels: usize) {
-        if self.levels() > levels {
-            self.abandon_level(levels + 1);
+        match self.levels() > levels {
+            false => {}
+            true if self.twophase > 0 => self.invalidate(),
+            true => self.abandon_level(levels + 1),
         }
     }
 
