@@ -4,7 +4,7 @@
 use std::mem;
 
 use diesel::{SqliteConnection, connection::SimpleConnection};
-use everpool_sqlx::{Postgres, Sqlite, query};
+use everpool_sqlx::{Postgres, SessionMaker, SessionOptions, Sqlite, query, raw_sql};
 use everpool_tests::PostgreSql;
 use tempfile::TempDir;
 
@@ -68,4 +68,22 @@ async fn what_a_session_of_sqlx_s_leaves_open_in_a_two_phase_transaction_is_not_
     drop(session);
     twophase.commit().await.unwrap_err();
     assert_eq!(server.psql("SELECT count(*) FROM t").unwrap().trim(), "0");
+}
+
+#[tokio::test]
+async fn a_session_that_could_be_prepared_tells_of_a_rollback_where_commit_would_not() {
+    let server = PostgreSql::start().expect("this needs PostgreSQL");
+    server.psql(TABLE).unwrap();
+    let engine =
+        everpool_sqlx::create_engine::<Postgres>(server.url(), Default::default()).unwrap();
+    let options = SessionOptions::default().twophase(true);
+    let sessions = SessionMaker::with_options(&engine, &options).unwrap();
+    let mut session = sessions.session();
+    query(INSERT).execute(&mut session).await.unwrap();
+    let own = session.driver_connection().await.unwrap();
+    let failed = raw_sql("SELECT 1 / 0").execute(own).await.map(drop);
+    failed.unwrap_err();
+    let committed = session.commit().await;
+    let rows = server.psql("SELECT count(*) FROM t").unwrap();
+    assert!(committed.is_err(), "committed, and there are {rows} rows");
 }

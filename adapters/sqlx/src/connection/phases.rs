@@ -51,11 +51,7 @@ impl<DB: Driver> Connection<DB> {
     /// If it fails, it is rolled back. PostgreSQL itself answers by a rollback and no error if a statement has
     /// failed.
     async fn prepare_xid(&mut self, xid: &Xid) -> Result<(), Error> {
-        self.look_for_failures().await?;
-        if self.standing(1) == Standing::Aborted {
-            self.rollback_xid(xid, Phase::Begun).await?;
-            return Err(rolled_back());
-        }
+        self.refuse_aborted(xid).await?;
         self.tell(Event::PrepareTwophase(&xid.to_string()));
         let prepared = self.send_all(xid.prepare()).await;
         if prepared.is_err() && xid.backend() == Backend::Mysql && !self.invalidated() {
@@ -65,10 +61,20 @@ impl<DB: Driver> Connection<DB> {
         self.leaves_xid(xid, prepared)
     }
 
+    /// What the database would answer by a rollback and no error.
+    async fn refuse_aborted(&mut self, xid: &Xid) -> Result<(), Error> {
+        self.look_for_failures().await?;
+        if self.standing(1) == Standing::Aborted {
+            self.rollback_xid(xid, Phase::Begun).await?;
+            return Err(rolled_back());
+        }
+        Ok(())
+    }
+
     async fn commit_xid(&mut self, xid: &Xid, phase: Phase) -> Result<(), Error> {
         let is_prepared = phase == Phase::Prepared;
         if !is_prepared {
-            self.look_for_failures().await?;
+            self.refuse_aborted(xid).await?;
         }
         self.tell(Event::CommitTwophase(&xid.to_string(), is_prepared));
         let committed = self.send_all(xid.commit(phase)).await;
