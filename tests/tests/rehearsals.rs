@@ -1,7 +1,12 @@
 //! What an engine of a test refuses, and what only one adapter has.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall end")]
 
-use std::time::Duration;
+use std::{
+    future::Future,
+    pin::pin,
+    task::{Context, Waker},
+    time::Duration,
+};
 
 use diesel::{
     PgConnection, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_types::BigInt,
@@ -158,4 +163,33 @@ async fn a_statement_that_is_given_up_in_a_test_on_postgresql_is_given_up_alone(
     assert_eq!(rows, 1);
     test.rollback().await;
     assert_eq!(server.psql("SELECT count(*) FROM t").unwrap().trim(), "0");
+}
+
+fn given_up_after(polls: u32, work: impl Future) {
+    let mut work = pin!(work);
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..polls {
+        if work.as_mut().poll(&mut context).is_ready() {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_test_goes_on_wherever_a_statement_is_given_up() {
+    for polls in 0..32 {
+        let engine = sqlx_memory().await;
+        let test = engine.test_transaction().await.unwrap();
+        let mut connection = test.connect().await.unwrap();
+        query(INSERT).execute(&mut *connection).await.unwrap();
+        given_up_after(polls, query(INSERT).execute(&mut *connection));
+        drop(connection);
+        let rows = query_scalar::<_, i64>("SELECT count(*) FROM t").fetch_one(test.engine());
+        match rows.await {
+            Ok(rows) => assert!(rows == 1 || rows == 2, "{rows} after {polls} polls"),
+            Err(error) => panic!("{error} after {polls} polls"),
+        }
+        test.rollback().await;
+        assert_eq!(count(&engine).await, 0);
+    }
 }

@@ -16,6 +16,8 @@ pub(crate) struct Flags {
     own_end: OwnEnd,
     /// Nothing was sent since what was done in a test counts as committed.
     is_marked: bool,
+    /// That it does was sent, and perhaps not answered.
+    is_marking: bool,
     noted: Noted,
 }
 
@@ -71,6 +73,7 @@ impl Flags {
             own_end: OwnEnd::No,
             noted: Noted::default(),
             is_marked: false,
+            is_marking: false,
         }
     }
 
@@ -247,9 +250,19 @@ impl Flags {
         self.own_end = OwnEnd::No;
     }
 
+    /// It is to count as committed.
+    pub(crate) fn starts_to_mark(&mut self) {
+        self.is_marking = true;
+    }
+
+    /// Whether nothing was sent after that, and nobody knows how far it came.
+    pub(crate) fn is_marking(&self) -> bool {
+        self.is_marking
+    }
+
     /// What was done in a test so far counts as committed, or what does not is undone.
     pub(crate) fn marks(&mut self) {
-        self.is_marked = true;
+        (self.is_marked, self.is_marking) = (true, false);
     }
 
     /// Whether what is sent next can be undone alone.

@@ -28,16 +28,34 @@ impl<DB: Driver> Wire<DB> {
     pub(crate) async fn mark(&mut self, cut: bool) -> Answer<()> {
         let is_sound = !cut && !self.flags.is_aborted();
         let marked = match is_sound {
-            true => self.run(stage::MARK.to_owned()).await,
+            true => {
+                self.flags.starts_to_mark();
+                self.run(stage::MARK.to_owned()).await
+            }
             false => Ok(()),
         };
         if !is_sound || self.flags.is_aborted() {
-            self.run(stage::UNDO.to_owned()).await?;
+            self.undo(cut).await?;
         } else {
             marked?;
         }
         self.flags.marks();
         Ok(())
+    }
+
+    /// SQLite does not go on with a text that was `cut`, so the savepoint may be gone and not yet set again. If the
+    /// transaction is open, it is set here.
+    async fn undo(&mut self, cut: bool) -> Answer<()> {
+        let was_marking = cut && self.flags.is_marking() && self.is_sqlite();
+        let undone = self.run(stage::UNDO.to_owned()).await;
+        if undone.is_ok() || !was_marking {
+            return undone;
+        }
+        self.look_whether_open().await?;
+        match self.flags.has_ended() {
+            true => undone,
+            false => self.run(stage::SET.to_owned()).await,
+        }
     }
 
     /// Leaves it to its pool to undo all of the test; whether that is enough.
