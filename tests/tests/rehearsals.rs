@@ -11,8 +11,9 @@ use std::{
 use diesel::{
     PgConnection, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_types::BigInt,
 };
-use everpool_sqlx::{Acquire, Postgres, Sqlite, query, query_scalar};
+use everpool_sqlx::{Acquire, ExecutionOptions, Postgres, Sqlite, query, query_scalar};
 use everpool_tests::PostgreSql;
+use tempfile::TempDir;
 use tokio::time::timeout;
 
 const TABLE: &str = "CREATE TABLE t (i int)";
@@ -23,6 +24,12 @@ fn told<T>(answer: Result<T, impl std::error::Error>) -> String {
         Ok(_) => panic!("not refused"),
         Err(error) => error.to_string(),
     }
+}
+
+fn file() -> (TempDir, String) {
+    let folder = TempDir::new().unwrap();
+    let url = format!("sqlite:///{}/a.db", folder.path().display());
+    (folder, url)
 }
 
 fn diesel_memory() -> everpool_diesel::Engine<SqliteConnection> {
@@ -165,6 +172,70 @@ async fn a_statement_that_is_given_up_in_a_test_on_postgresql_is_given_up_alone(
     assert_eq!(server.psql("SELECT count(*) FROM t").unwrap().trim(), "0");
 }
 
+#[test]
+fn a_transaction_of_diesel_s_that_sqlite_has_ended_in_a_test_writes_nothing_outside_of_it() {
+    let (_folder, url) = file();
+    let engine: everpool_diesel::Engine<SqliteConnection> =
+        everpool_diesel::create_engine(url.as_str(), Default::default()).unwrap();
+    let mut outside = engine.connect().unwrap();
+    outside
+        .batch_execute("CREATE TABLE t (i int UNIQUE)")
+        .unwrap();
+    let test = engine.test_transaction().unwrap();
+    let mut connection = test.connect().unwrap();
+    let mut transaction = connection.begin().unwrap();
+    transaction.batch_execute(INSERT).unwrap();
+    told(transaction.batch_execute("INSERT OR ROLLBACK INTO t VALUES (1)"));
+    let refused = told(transaction.batch_execute("INSERT INTO t VALUES (2)"));
+    assert!(refused.contains("has ended this test"), "{refused}");
+    drop(transaction);
+    drop(connection);
+    drop(test);
+    outside.batch_execute(INSERT).unwrap();
+    outside.batch_execute("INSERT INTO t VALUES (2)").unwrap();
+}
+
+#[tokio::test]
+async fn a_transaction_of_sqlx_s_that_a_commit_has_ended_in_a_test_writes_no_more() {
+    let (_folder, url) = file();
+    let url = format!("{url}?mode=rwc");
+    let engine: everpool_sqlx::Engine<Sqlite> =
+        everpool_sqlx::create_engine(url.as_str(), Default::default()).unwrap();
+    query(TABLE).execute(&engine).await.unwrap();
+    let test = engine.test_transaction().await.unwrap();
+    let mut transaction = test.begin().await.unwrap();
+    query("COMMIT").execute(&mut *transaction).await.unwrap();
+    let refused = told(query(INSERT).execute(&mut *transaction).await.map(drop));
+    assert!(refused.contains("has ended this test"), "{refused}");
+    drop(transaction);
+    test.rollback().await;
+    assert_eq!(count(&engine).await, 0);
+}
+
+#[test]
+fn a_read_only_connection_of_a_test_of_diesel_s_that_is_invalidated_leaves_one_that_writes() {
+    let engine = diesel_memory();
+    let test = engine.test_transaction().unwrap();
+    let mut reader = test.read_only().connect().unwrap();
+    reader.invalidate();
+    drop(reader);
+    test.connect().unwrap().batch_execute(INSERT).unwrap();
+    drop(test);
+    engine.connect().unwrap().batch_execute(INSERT).unwrap();
+}
+
+#[tokio::test]
+async fn a_read_only_connection_of_a_test_of_sqlx_s_that_is_invalidated_leaves_one_that_writes() {
+    let engine = sqlx_memory().await;
+    let test = engine.test_transaction().await.unwrap();
+    let mut reader = test.read_only().connect().await.unwrap();
+    reader.invalidate();
+    drop(reader);
+    query(INSERT).execute(test.engine()).await.unwrap();
+    test.rollback().await;
+    query(INSERT).execute(&engine).await.unwrap();
+}
+
 fn given_up_after(polls: u32, work: impl Future) {
     let mut work = pin!(work);
     let mut context = Context::from_waker(Waker::noop());
@@ -192,4 +263,47 @@ async fn a_test_goes_on_wherever_a_statement_is_given_up() {
         test.rollback().await;
         assert_eq!(count(&engine).await, 0);
     }
+}
+
+#[tokio::test]
+async fn what_commits_by_itself_in_a_test_on_postgresql_stays_when_the_next_fails() {
+    let server = PostgreSql::start().expect("these tests need PostgreSQL");
+    server.psql(TABLE).unwrap();
+    let url = server.url();
+    let autocommit: ExecutionOptions = [("isolation_level", "AUTOCOMMIT")].into_iter().collect();
+
+    let engine =
+        everpool_sqlx::create_engine::<Postgres>(url.as_str(), Default::default()).unwrap();
+    let test = engine.test_transaction().await.unwrap();
+    let app = test.execution_options(&autocommit).unwrap();
+    let mut transaction = app.begin().await.unwrap();
+    query(INSERT).execute(&mut *transaction).await.unwrap();
+    told(
+        query("SELECT 1 / 0")
+            .execute(&mut *transaction)
+            .await
+            .map(drop),
+    );
+    query(INSERT).execute(&mut *transaction).await.unwrap();
+    drop(transaction);
+    let rows = query_scalar("SELECT count(*) FROM t").fetch_one(test.engine());
+    let rows: i64 = rows.await.unwrap();
+    assert_eq!(rows, 2);
+    test.rollback().await;
+
+    let engine = everpool_diesel::create_engine::<PgConnection>(url, Default::default()).unwrap();
+    let test = engine.test_transaction().unwrap();
+    let app = test.execution_options(&autocommit).unwrap();
+    let mut connection = app.connect().unwrap();
+    let mut transaction = connection.begin().unwrap();
+    transaction.batch_execute(INSERT).unwrap();
+    told(transaction.batch_execute("SELECT 1 / 0"));
+    transaction.batch_execute(INSERT).unwrap();
+    drop(transaction);
+    let both =
+        connection.batch_execute("SELECT 1 / (CASE count(*) WHEN 2 THEN 1 ELSE 0 END) FROM t");
+    both.unwrap();
+    drop(connection);
+    drop(test);
+    assert_eq!(server.psql("SELECT count(*) FROM t").unwrap().trim(), "0");
 }

@@ -10,6 +10,7 @@ mod replicas;
 mod session;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod stage;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -27,9 +28,9 @@ use crate::{
     connector::{self, Connector},
     driver::Driver,
     engine::{CheckoutError, Engine},
-    error::{not_sent, scope_is_over, test_is_over},
+    error::{not_sent, scope_is_over},
     nowhere::Nowhere,
-    stage, status,
+    status,
     tap::Tap,
     watch::Watch,
 };
@@ -140,9 +141,8 @@ impl<C: Driver> Connection<C> {
     pub fn invalidate(&mut self) {
         self.see_depth();
         self.keep_instrumentation();
-        if self.is_staged && self.depth == 0 {
-            // If it fails, there is nothing to be kept.
-            let _settled = self.inner.settled().map(stage::settle);
+        if self.is_staged {
+            self.leave_stage();
         }
         if self.inner.invalidate() {
             status::set_lost(&mut self.spare, self.depth);
@@ -233,13 +233,11 @@ impl<C: Driver> Connection<C> {
         if depth < self.scope {
             return Err(scope_is_over());
         }
-        if depth == 0 {
-            if self.inner.settled().is_none() {
-                self.reconnect()?;
-            }
-            if self.is_staged {
-                self.settle_stage()?;
-            }
+        if depth == 0 && self.inner.settled().is_none() {
+            self.reconnect()?;
+        }
+        if self.is_staged {
+            self.keep_stage(depth)?;
         }
         Ok(depth)
     }
@@ -249,24 +247,6 @@ impl<C: Driver> Connection<C> {
         let timeout = self.engine.pool_timeout();
         self.checkout(timeout)
             .map_err(|error| not_sent(error.into()))
-    }
-
-    /// What was done before counts as committed, so that what comes next can be undone alone. Where that fails, the
-    /// transaction of the test was ended by something.
-    #[cold]
-    fn settle_stage(&mut self) -> QueryResult<()> {
-        let (connection, operation) = self.inner.operate(0).map_err(not_sent)?;
-        let Err(error) = stage::settle(connection) else {
-            operation.finished(None);
-            return Ok(());
-        };
-        operation.finished(Some(connector::fault(&error, connection)));
-        self.settle();
-        if self.inner.settled().is_none() {
-            return Err(error);
-        }
-        self.invalidate();
-        Err(test_is_over())
     }
 
     /// A listener that panics leaves nobody who knows what becomes of the transaction.

@@ -200,6 +200,7 @@ impl<DB: Driver> Connection<DB> {
     /// rolled back before the next statement. Does not block.
     pub fn invalidate(&mut self) {
         self.see_depth();
+        self.leave_stage();
         self.inner.invalidate();
     }
 
@@ -286,8 +287,8 @@ impl<DB: Driver> Connection<DB> {
         if depth == 0 && self.inner.settled().is_none() {
             self.reconnect().await?;
         }
-        if depth == 0 && self.inner.settled().is_some_and(|wire| wire.is_unmarked()) {
-            self.mark_stage().await?;
+        if self.inner.settled().is_some_and(|wire| wire.is_unmarked()) {
+            self.keep_stage(depth).await?;
         }
         let depth = u32::try_from(depth).unwrap_or(u32::MAX);
         let (wire, operation) = self.inner.operate(depth).await.map_err(not_sent)?;
