@@ -35,9 +35,9 @@ impl<C: Driver> Engine<C> {
     /// its place.
     ///
     /// All transactions have the isolation level of the test's, whatever is asked for. On MySQL and MariaDB a
-    /// statement that commits by the way (`CREATE TABLE`) commits what was done so far, and ends the test; nothing
-    /// after it is committed. On any database so does a COMMIT in the program's own words on the driver's own
-    /// connection. On PostgreSQL, what fails on a raw connection takes with it what was done there before.
+    /// statement that commits by the way (`CREATE TABLE`) commits what was done so far, and ends the test: it is the
+    /// next transaction that is refused. On any database so does a COMMIT in the program's own words on the driver's
+    /// own connection. On PostgreSQL, what fails on a raw connection takes with it what was done there before.
     ///
     /// # Errors
     ///

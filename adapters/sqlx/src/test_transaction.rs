@@ -37,8 +37,9 @@ impl<DB: Driver> Engine<DB> {
     /// MySQL and MariaDB it is lost, too, when the future of a statement is dropped before its end.
     ///
     /// All transactions have the isolation level of the test's, whatever is asked for. On MySQL and MariaDB a
-    /// statement that commits by the way (`CREATE TABLE`) commits what was done so far, and ends the test; nothing
-    /// after it is committed. On any database so does a COMMIT in the program's own words. On
+    /// statement that commits by the way (`CREATE TABLE`) commits what was done so far, and ends the test: it is the
+    /// next transaction that is refused. On any database a COMMIT in the program's own words does so, and nothing is
+    /// sent after it; but on the driver's own connection, where it is not seen at once. On
     /// PostgreSQL, what fails on a raw connection takes with it what was done there before.
     ///
     /// SQLx's `Acquire::begin` of an engine is refused, because SQLx's own transaction can own no connection of this
