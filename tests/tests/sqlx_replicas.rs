@@ -1,10 +1,16 @@
 //! Replicas with SQLx, on a real PostgreSQL and its hot standby.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall end")]
 
-use std::time::{Duration, Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use everpool_sqlx::{Engine, EngineOptions, Postgres, Session, create_engine, query, query_scalar};
-use everpool_tests::PostgreSql;
+use everpool_tests::{
+    PostgreSql, Proxy,
+    proxy::{Ending, Lost},
+};
 
 /// What the pool would wait for by itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -77,4 +83,50 @@ async fn while_a_replica_of_sqlx_is_away_the_primary_is_read_and_then_the_replic
         assert!(began.elapsed() < PATIENCE, "the replica is not read again");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// An engine whose replica is reached through a proxy, and has been read.
+async fn start_behind_proxy() -> (PostgreSql, PostgreSql, Proxy, Engine<Postgres>) {
+    let primary = PostgreSql::start().expect("this needs PostgreSQL");
+    let replica = primary.start_replica().unwrap();
+    let proxy = Proxy::to(&replica.socket()).unwrap();
+    let options = EngineOptions::builder().pool_connect_timeout(Duration::from_secs(1));
+    let reads = create_engine(replica.url_at(proxy.port()), options.build().unwrap()).unwrap();
+    let engine = engine_at(&primary).with_replicas([reads]);
+    assert!(reads_from_replica(&engine.read_only()).await);
+    (primary, replica, proxy, engine)
+}
+
+#[tokio::test]
+async fn a_replica_that_swallows_everything_keeps_a_reader_for_its_connect_timeout() {
+    let (_primary, _replica, proxy, engine) = start_behind_proxy().await;
+    proxy.freeze().unwrap();
+    let reads = engine.read_only();
+    let reading = tokio::time::timeout(GRACE, reads_from_replica(&reads));
+    assert!(!reading.await.expect("it is told to be read-only in time"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_replica_that_loses_each_connection_before_it_is_read_only_is_replaced() {
+    let (_primary, _replica, proxy, engine) = start_behind_proxy().await;
+    let reads = engine.read_only();
+    let lose = || proxy.cut_at("READ ONLY", Lost::Request, Ending::Fin);
+    lose();
+    let reading = reads_from_replica(&reads);
+    let is_read = thread::scope(|scope| {
+        let losing = scope.spawn(|| {
+            for _ in 0..2 {
+                let began = Instant::now();
+                while proxy.awaits_request() && began.elapsed() < GRACE {
+                    thread::yield_now();
+                }
+                lose();
+            }
+        });
+        let is_read =
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(reading));
+        losing.join().unwrap();
+        is_read
+    });
+    assert!(!is_read);
 }

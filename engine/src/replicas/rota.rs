@@ -81,11 +81,11 @@ impl Rota {
     }
 }
 
-/// Whether a checkout failed because the server is not there, so that another one may be asked: not because
-/// all connections are in use, nor because of what waiting does not mend.
+/// Whether a checkout failed because the server is not there, or loses each connection, so that another one may
+/// be asked: not because all connections are in use, nor because of what waiting does not mend.
 pub fn is_unreachable<E: Error + 'static>(error: &CheckoutError<E>) -> bool {
     match error {
-        CheckoutError::Outage(_) => true,
+        CheckoutError::Outage(_) | CheckoutError::Rejected(_) => true,
         CheckoutError::TimedOut(late) => matches!(
             late.phase,
             Phase::Outage | Phase::Connect | Phase::Ping | Phase::Hanging

@@ -102,8 +102,11 @@ impl<C: Driver> Connection<C> {
             };
             let is_lost = !self.inner.is_connected();
             self.invalidate();
-            if !is_lost || attempt == ATTEMPTS || began.elapsed() >= timeout {
+            if !is_lost {
                 return Err(CheckoutError::Hook(Box::new(error)));
+            }
+            if attempt == ATTEMPTS || began.elapsed() >= timeout {
+                return Err(CheckoutError::Rejected(Box::new(error)));
             }
         }
         Ok(())

@@ -55,11 +55,12 @@ assert_eq!(refused.unwrap_err().to_string(), "attempt to write a readonly databa
     /// A replica that cannot be reached is replaced by another, and then by this engine's own database; it is
     /// tried again once a second. One whose connections are all in use is waited for, as this engine itself
     /// would be, and what waiting does not mend, such as a wrong password, is told. A replica that swallows
-    /// everything keeps its callers waiting for its `pool_connect_timeout` first.
+    /// everything keeps who opens a connection waiting for its `pool_connect_timeout` first, and who is lent one
+    /// that rested for as long as the driver waits for an answer.
     ///
     /// The replicas keep their pools, with their pool events, `do_connect` and `handle_error`, and what the
-    /// options that they were created with ask of each connection; the pools tell an outage at once from now on. All else is as this engine
-    /// is: execution options, listeners, `pool_timeout`. What is asked of the read-only engine itself
+    /// options that they were created with ask of each connection; the pools tell an outage at once from now on.
+    /// All else is as this engine is: execution options, listeners, `pool_timeout`. What is asked of the read-only engine itself
     /// ([`status`](Self::status), [`raw_connection`](Self::raw_connection), [`dispose`](Self::dispose)) concerns
     /// this engine's pool; for theirs there is [`replicas`](Self::replicas).
     ///

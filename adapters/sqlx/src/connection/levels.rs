@@ -1,6 +1,9 @@
 //! Isolation levels, and what else its transactions begin with.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::{self, ErrorKind},
+    time::{Duration, Instant},
+};
 
 use everpool_core::BoxFuture;
 use everpool_core::HookError;
@@ -121,14 +124,26 @@ assert_eq!(connection.isolation_level().await?, IsolationLevel::ReadUncommitted)
     ) -> Result<(), CheckoutError> {
         let began = Instant::now();
         for attempt in 1.. {
-            self.take(timeout.saturating_sub(began.elapsed())).await?;
-            let Err(error) = self.send_characteristics(asked).await else {
+            let left = || timeout.saturating_sub(began.elapsed());
+            self.take(left()).await?;
+            // As long as a new connection may take: what rested may have a server that is silent by now.
+            let patience = left().min(self.engine.pool().options().connect_timeout);
+            let sending = tokio::time::timeout(patience, self.send_characteristics(asked));
+            let Ok(sent) = sending.await else {
+                self.invalidate();
+                let silent = io::Error::new(ErrorKind::TimedOut, "the server does not answer");
+                return Err(CheckoutError::Rejected(Box::new(Error::Io(silent))));
+            };
+            let Err(error) = sent else {
                 break;
             };
             let is_lost = self.invalidated();
             self.invalidate();
-            if !is_lost || attempt == ATTEMPTS || began.elapsed() >= timeout {
+            if !is_lost {
                 return Err(CheckoutError::Hook(Box::new(error)));
+            }
+            if attempt == ATTEMPTS || left().is_zero() {
+                return Err(CheckoutError::Rejected(Box::new(error)));
             }
         }
         Ok(())

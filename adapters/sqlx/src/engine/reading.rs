@@ -61,10 +61,10 @@ query("CREATE TABLE t (x INTEGER)").execute(&engine).await?;
     /// everything keeps its callers waiting for its `pool_connect_timeout` first.
     ///
     /// The replicas keep their pools, with their pool events, `do_connect` and `handle_error`, and what the
-    /// options that they were created with ask of each connection; the pools tell an outage at once from now on. All else is as this engine
-    /// is: execution options, listeners, `pool_timeout`. What is asked of the read-only engine itself
-    /// ([`status`](Self::status), [`raw_connection`](Self::raw_connection), [`dispose`](Self::dispose), [`close`](Self::close)) concerns
-    /// this engine's pool; for theirs there is [`replicas`](Self::replicas).
+    /// options that they were created with ask of each connection; the pools tell an outage at once from now on.
+    /// All else is as this engine is: execution options, listeners, `pool_timeout`. What is asked of the read-only engine itself
+    /// ([`status`](Self::status), [`raw_connection`](Self::raw_connection), [`dispose`](Self::dispose),
+    /// [`close`](Self::close)) concerns this engine's pool; for theirs there is [`replicas`](Self::replicas).
     ///
     /// ```no_run
     /// # #[cfg(feature = "postgres")] {

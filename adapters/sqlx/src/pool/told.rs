@@ -20,10 +20,12 @@ pub(super) fn in_words_of_the_pool(error: CheckoutError) -> Error {
         CheckoutError::Closed => Error::PoolClosed,
         CheckoutError::Connect(failure) | CheckoutError::Ping(failure) => of_connect(failure),
         CheckoutError::Outage(outage) => of_connect(outage.failure),
-        CheckoutError::Hook(error) => match error.downcast::<Error>() {
-            Ok(error) => *error,
-            Err(error) => Error::Configuration(error),
-        },
+        CheckoutError::Hook(error) | CheckoutError::Rejected(error) => {
+            match error.downcast::<Error>() {
+                Ok(error) => *error,
+                Err(error) => Error::Configuration(error),
+            }
+        }
         error => {
             tracing::warn!(target: "everpool::pool", %error, "pool timed out");
             Error::PoolTimedOut
