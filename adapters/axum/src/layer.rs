@@ -26,6 +26,9 @@ use crate::{
 /// body and [`NotCommitted`] in its extensions.
 ///
 /// A handler that wants something kept although it fails commits the session itself.
+///
+/// Of two layers for the same type of session, the inner one gives the handler its session. Sessions of two databases
+/// of one kind are given by layers for types of their own, each with [`EndsWithRequest`].
 pub struct SessionLayer<S: EndsWithRequest> {
     make: Arc<Make<S>>,
 }
