@@ -34,7 +34,8 @@ impl<C: Driver> Engine<C> {
     /// [`CheckoutError::InUse`](everpool_core::CheckoutError::InUse). If it is lost, so is the test: no other takes
     /// its place.
     ///
-    /// All transactions have the isolation level of the test's, whatever is asked for. On MySQL and MariaDB a
+    /// All transactions have the isolation level of the test's, whatever is asked for, and may write, except on SQLite:
+    /// a server does not refuse what is written on `read_only()` in a test. On MySQL and MariaDB a
     /// statement that commits by the way (`CREATE TABLE`) commits what was done so far, and ends the test: it is the
     /// next transaction that is refused. On any database so does a COMMIT in the program's own words on the driver's
     /// own connection. On PostgreSQL, what fails on a raw connection takes with it what was done there before.

@@ -36,7 +36,8 @@ impl<DB: Driver> Engine<DB> {
     /// asks for it once more is told so within a second. If it is lost, so is the test: no other takes its place. On
     /// MySQL and MariaDB it is lost, too, when the future of a statement is dropped before its end.
     ///
-    /// All transactions have the isolation level of the test's, whatever is asked for. On MySQL and MariaDB a
+    /// All transactions have the isolation level of the test's, whatever is asked for, and may write, except on SQLite:
+    /// a server does not refuse what is written on `read_only()` in a test. On MySQL and MariaDB a
     /// statement that commits by the way (`CREATE TABLE`) commits what was done so far, and ends the test: it is the
     /// next transaction that is refused. On any database a COMMIT in the program's own words does so, and nothing is
     /// sent after it; but on the driver's own connection, where it is not seen at once. On
