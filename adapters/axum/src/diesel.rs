@@ -81,17 +81,17 @@ impl<C: Driver> fmt::Debug for RequestSession<C> {
 impl<C: Driver> EndsWithRequest for Session<C> {
     type Error = SessionError;
 
-    async fn commit(mut self) -> Result<(), SessionError> {
+    async fn end_committed(mut self) -> Result<(), SessionError> {
         match self.in_transaction() {
-            true => in_a_thread(move || Session::commit(&mut self)).await,
-            false => Session::commit(&mut self),
+            true => in_a_thread(move || self.commit()).await,
+            false => self.commit(),
         }
     }
 
-    async fn rollback(mut self) -> Result<(), SessionError> {
+    async fn end_rolled_back(mut self) -> Result<(), SessionError> {
         match self.in_transaction() {
-            true => in_a_thread(move || Session::rollback(&mut self)).await,
-            false => Session::rollback(&mut self),
+            true => in_a_thread(move || self.rollback()).await,
+            false => self.rollback(),
         }
     }
 

@@ -11,14 +11,14 @@ pub trait EndsWithRequest: Send + Sized + 'static {
     /// # Errors
     ///
     /// The session's.
-    fn commit(self) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    fn end_committed(self) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// Rolls it back, if anything was begun. Called when the handler has failed.
     ///
     /// # Errors
     ///
     /// The session's; the connection is closed then, and the transaction with it.
-    fn rollback(self) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    fn end_rolled_back(self) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// Rolls it back, where nobody waits for that: the handler has panicked, or the client hung up. Does not
     /// block.

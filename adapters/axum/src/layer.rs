@@ -136,11 +136,11 @@ async fn end<S: EndsWithRequest>(left: Left<S>, is_success: bool) -> Result<(), 
         (Left::Nothing, _) | (Left::InUse, false) => Ok(()),
         (Left::InUse, true) => Err(NotCommitted::InUse),
         (Left::Session(session), true) => {
-            let committed = session.commit().await;
+            let committed = session.end_committed().await;
             committed.map_err(|error| NotCommitted::Session(Arc::new(error)))
         }
         (Left::Session(session), false) => {
-            if let Err(error) = session.rollback().await {
+            if let Err(error) = session.end_rolled_back().await {
                 tracing::info!(target: "everpool::axum", %error, "A rollback failed; its connection is closed");
             }
             Ok(())

@@ -35,17 +35,17 @@ pub type RequestSession<DB> = crate::RequestSession<Session<DB>>;
 impl<DB: Driver> EndsWithRequest for Session<DB> {
     type Error = SessionError;
 
-    async fn commit(mut self) -> Result<(), SessionError> {
+    async fn end_committed(mut self) -> Result<(), SessionError> {
         if !self.in_transaction() {
-            return Session::commit(&mut self).await;
+            return self.commit().await;
         }
         // In a task of its own, which a client that hangs up does not end.
-        let committed = async move { Session::commit(&mut self).await };
+        let committed = async move { self.commit().await };
         finished(task::spawn(committed.in_current_span())).await
     }
 
-    async fn rollback(mut self) -> Result<(), SessionError> {
-        Session::rollback(&mut self).await
+    async fn end_rolled_back(mut self) -> Result<(), SessionError> {
+        self.rollback().await
     }
 
     /// Its connection is put in order by its pool.

@@ -301,12 +301,12 @@ struct Reports(everpool_sqlx::Session<Postgres>);
 impl everpool_axum::EndsWithRequest for Reports {
     type Error = SessionError;
 
-    async fn commit(self) -> Result<(), SessionError> {
-        everpool_axum::EndsWithRequest::commit(self.0).await
+    async fn end_committed(self) -> Result<(), SessionError> {
+        everpool_axum::EndsWithRequest::end_committed(self.0).await
     }
 
-    async fn rollback(self) -> Result<(), SessionError> {
-        everpool_axum::EndsWithRequest::rollback(self.0).await
+    async fn end_rolled_back(self) -> Result<(), SessionError> {
+        everpool_axum::EndsWithRequest::end_rolled_back(self.0).await
     }
 
     fn abandon(self) {
