@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use diesel::{MysqlConnection, PgConnection, SqliteConnection, connection::SimpleConnection};
 use everpool_diesel::{
     Driver, Engine, EngineOptions, GlobalTransaction, GroupError, Session, SessionError,
-    SessionMaker, SessionOptions, StateError, create_engine, recover,
+    SessionMaker, SessionOptions, SessionTransaction, StateError, create_engine, recover,
 };
 use everpool_tests::{MariaDb, PostgreSql};
 
@@ -242,6 +242,36 @@ fn a_transaction_over_two_databases_is_committed_on_both_or_on_none() {
     drop(stock);
     assert_eq!(two.rows(), ["2", "1"]);
     two.none_is_prepared();
+}
+
+#[test]
+fn branches_are_committed_in_the_order_in_which_they_are_named() {
+    fn telling<C: Driver>(
+        engine: &Engine<C>,
+        told: &Arc<Mutex<Vec<&'static str>>>,
+    ) -> SessionMaker<C> {
+        let (told, name) = (Arc::clone(told), C::BACKEND.name());
+        let mut sessions = SessionMaker::new(engine);
+        let tell = move |_: &SessionTransaction| told.lock().unwrap().push(name);
+        sessions.events().after_commit(tell);
+        sessions
+    }
+    let two = Two::start();
+    let told = Arc::default();
+    for _ in 0..2 {
+        let mut global = GlobalTransaction::new().unwrap();
+        let orders = telling(&two.orders, &told).branch_of(&mut global);
+        let stock = telling(&two.stock, &told).branch_of(&mut global);
+        let (mut orders, mut stock) = (orders.unwrap(), stock.unwrap());
+        insert(&mut orders);
+        insert(&mut stock);
+        global.commit(&mut [&mut stock, &mut orders]).unwrap();
+    }
+    let (first, second) = (
+        MysqlConnection::BACKEND.name(),
+        PgConnection::BACKEND.name(),
+    );
+    assert_eq!(*told.lock().unwrap(), [first, second, first, second]);
 }
 
 #[test]
