@@ -203,8 +203,9 @@ impl PgBouncer {
     ///
     /// When it does not end in time.
     pub fn stop(&mut self) -> Result<(), ServerError> {
-        // An immediate shutdown from version 1.23 on; before, no signal it handles, and it ends all the same.
-        self.daemon.stop(Signal::SIGQUIT)
+        // It has nothing to lose, each version ends at once by another signal, and who runs in a shell's
+        // background ignores SIGQUIT.
+        self.daemon.stop(Signal::SIGKILL)
     }
 
     /// Kills it at once (SIGKILL). Does nothing to a stopped one.
