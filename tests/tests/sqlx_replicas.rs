@@ -90,7 +90,12 @@ async fn start_behind_proxy() -> (PostgreSql, PostgreSql, Proxy, Engine<Postgres
     let primary = PostgreSql::start().expect("this needs PostgreSQL");
     let replica = primary.start_replica().unwrap();
     let proxy = Proxy::to(&replica.socket()).unwrap();
-    let options = EngineOptions::builder().pool_connect_timeout(Duration::from_secs(1));
+    // A connection that is on its way back when the replica falls silent is waited for, too.
+    let second = Duration::from_secs(1);
+    let options = EngineOptions::builder()
+        .pool_connect_timeout(second)
+        .pool_reset_timeout(second)
+        .pool_close_timeout(second);
     let reads = create_engine(replica.url_at(proxy.port()), options.build().unwrap()).unwrap();
     let engine = engine_at(&primary).with_replicas([reads]);
     assert!(reads_from_replica(&engine.read_only()).await);
