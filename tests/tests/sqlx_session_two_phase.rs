@@ -131,6 +131,15 @@ async fn a_session_of_sqlx_is_prepared_only_in_twophase_mode() {
 #[tokio::test]
 async fn a_prepare_of_sqlx_that_nobody_waits_for_is_told_by_the_next_method() {
     let (server, engine) = postgresql();
+    // So that no answer is there at once.
+    server
+        .psql(
+            "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS \
+             'BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END'; \
+             CREATE CONSTRAINT TRIGGER slowly AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED \
+             FOR EACH ROW EXECUTE FUNCTION wait()",
+        )
+        .unwrap();
     let options = SessionOptions::default().twophase(true);
     let sessions = SessionMaker::with_options(&engine, &options).unwrap();
     let mut session = sessions.session();
