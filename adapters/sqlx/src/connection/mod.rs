@@ -122,7 +122,8 @@ impl<DB: Driver> Connection<DB> {
         }
         match self.engine.route().cloned() {
             None => self.checkout_here(timeout).await?,
-            Some(replicas) => self.checkout_routed(&replicas, timeout).await?,
+            // Boxed, as below: the future of every other checkout would be as large.
+            Some(replicas) => Box::pin(self.checkout_routed(&replicas, timeout)).await?,
         }
         if !std::mem::replace(&mut self.was_connected, true) {
             self.tell(Event::EngineConnect);
@@ -134,7 +135,7 @@ impl<DB: Driver> Connection<DB> {
     async fn checkout_here(&mut self, timeout: Duration) -> Result<(), CheckoutError> {
         match self.engine.checkout_characteristics() {
             None => self.take(timeout).await,
-            Some(asked) => self.take_characterized(asked, timeout).await,
+            Some(asked) => Box::pin(self.take_characterized(asked, timeout)).await,
         }
     }
 
