@@ -7,11 +7,10 @@ use std::{
     pin::Pin,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
-    thread,
     time::Duration,
 };
 
-use crate::{machine::Time, now::now, panics::shielded};
+use crate::{machine::Time, now::now, panics::shielded, start::start};
 
 /// For how long the thread waits for another appointment.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -95,8 +94,7 @@ impl Clock {
             return;
         }
         let dial = Arc::clone(&self.0);
-        let thread = thread::Builder::new().name("everpool-clock".into());
-        if let Err(error) = thread.spawn(move || dial.run()) {
+        if let Err(error) = start("everpool-clock", move || dial.run()) {
             self.0.lock().is_ticking = false;
             tracing::error!(%error, "the pool's clock has no thread; deadlines may be late");
         }

@@ -6,7 +6,6 @@ use std::{
     collections::VecDeque,
     fmt,
     sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
-    thread,
     time::Duration,
 };
 
@@ -15,6 +14,7 @@ use crate::{
     panics::shielded,
     park::block_on,
     runtime::{Runtime, Work},
+    start::start,
 };
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -80,8 +80,7 @@ impl Runtime for Threads {
         }
         drop(roster);
         let employer = Arc::clone(office);
-        let worker = thread::Builder::new().name("everpool".into());
-        if let Err(error) = worker.spawn(move || employer.work(PATIENCE)) {
+        if let Err(error) = start("everpool", move || employer.work(PATIENCE)) {
             tracing::warn!(%error, "no thread could be started; its work is done by the caller");
             // Who is at work already takes up what it has just left, when it is done.
             if !AT_WORK.get() {

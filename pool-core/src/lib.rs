@@ -66,6 +66,8 @@ mod runtime;
 #[cfg(feature = "std")]
 mod shared;
 #[cfg(feature = "std")]
+mod start;
+#[cfg(feature = "std")]
 mod stock;
 #[cfg(feature = "std")]
 mod sync;

@@ -5,6 +5,7 @@
 #![expect(unsafe_code, reason = "a fork is unsafe, and what this is about")]
 
 use std::{
+    alloc::{GlobalAlloc, Layout, System},
     convert::Infallible,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -137,7 +138,9 @@ fn ends_well(story: impl FnOnce()) -> bool {
             if trespasses > 0 {
                 eprintln!("the child touched its parent's connections {trespasses} times");
             }
-            process::exit(i32::from(!is_told || trespasses > 0));
+            // `process::exit` waits for a lock that a thread of the parent's may have taken with it.
+            // SAFETY: it ends the process, and nothing has been left to be done at its end.
+            unsafe { nix::libc::_exit(i32::from(!is_told || trespasses > 0)) }
         }
         ForkResult::Parent { child } => {
             let status = waitpid(child, None).expect("it is a child");
@@ -433,8 +436,69 @@ fn a_child_never_waits_for_a_nest_that_a_thread_of_its_parents_has() {
     assert!(all_end_well, "a child did not end well");
 }
 
+/// The name of a thread that is to be caught in its end; nothing else here has that length.
+const CAUGHT: &str = "a thread that is caught while it holds the lock of all that begin or end";
+static CATCH: AtomicU32 = AtomicU32::new(CATCH_NOTHING);
+const CATCH_NOTHING: u32 = 0;
+const CATCH_NEXT: u32 = 1;
+const CATCH_IS_MADE: u32 = 2;
+
+/// Holds a thread up where the copy of its name is freed, which the standard library does under a
+/// lock of the whole process.
+struct Catching;
+
+#[global_allocator]
+static ALLOCATOR: Catching = Catching;
+
+// SAFETY: it is the system's allocator, which is only called later now and then.
+unsafe impl GlobalAlloc for Catching {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { System.realloc(memory, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        if layout.size() == CAUGHT.len() && layout.align() == 1 {
+            let (from, to) = (CATCH_NEXT, CATCH_IS_MADE);
+            let order = Ordering::SeqCst;
+            if CATCH.compare_exchange(from, to, order, order).is_ok() {
+                while CATCH.load(order) == CATCH_IS_MADE {
+                    thread::yield_now();
+                }
+            }
+        }
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+fn a_child_never_waits_for_a_thread_of_its_parents_that_ends() {
+    let pool = pool();
+    CATCH.store(CATCH_NEXT, Ordering::SeqCst);
+    let ends = thread::Builder::new().name(CAUGHT.into()).spawn(|| {});
+    let ends = ends.expect("a thread can be started");
+    // Were it never caught, a new standard library would have no such lock.
+    while CATCH.load(Ordering::SeqCst) != CATCH_IS_MADE {
+        assert!(!ends.is_finished(), "the thread ended without being caught");
+        thread::yield_now();
+    }
+    let is_well = ends_well(|| {
+        let _own = [lease(&pool), lease(&pool)];
+        // So that the clock has a thread too.
+        assert!(pool.checkout_timeout(Duration::from_millis(1)).is_err());
+    });
+    CATCH.store(CATCH_NOTHING, Ordering::SeqCst);
+    ends.join().expect("it does nothing");
+    assert!(is_well, "the child did not end well");
+}
+
 fn main() {
-    let stories: [(&str, fn()); 12] = [
+    let stories: [(&str, fn()); 13] = [
         (
             "a_child_leaves_alone_what_is_in_its_parents_nests",
             a_child_leaves_alone_what_is_in_its_parents_nests,
@@ -473,6 +537,10 @@ fn main() {
             a_caller_that_a_child_has_inherited_may_leave,
         ),
         ("a_child_has_its_own_runtime", a_child_has_its_own_runtime),
+        (
+            "a_child_never_waits_for_a_thread_of_its_parents_that_ends",
+            a_child_never_waits_for_a_thread_of_its_parents_that_ends,
+        ),
         (
             "a_child_never_waits_for_a_lock_that_a_thread_of_its_parents_has",
             a_child_never_waits_for_a_lock_that_a_thread_of_its_parents_has,
