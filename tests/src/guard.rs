@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 /// Sleeps until nobody holds the other end of its standard input. A server that was stopped in good order
 /// has taken its directory with it; else whoever works in the directory is killed, and it is removed.
-/// More than one round, since a process that is not killed yet may start another.
+/// So is the small System V segment that a PostgreSQL leaves to its next start, whose id ends the seventh line of
+/// its file. More than one round, since a process that is not killed yet may start another.
 const LAST_WILL: &str = r#"
 trap '' HUP INT TERM
 read -r nothing
@@ -18,6 +19,8 @@ for round in 1 2 3; do
             "$1" | "$1"/*) kill -KILL "${process#/proc/}" ;;
         esac
     done
+    segment=$(sed -n 7p "$1/data/postmaster.pid" 2>/dev/null)
+    [ -z "$segment" ] || ipcrm -m "${segment##* }"
     rm -rf -- "$1"
 done
 "#;

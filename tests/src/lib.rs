@@ -19,6 +19,7 @@ mod process;
 mod program;
 pub mod proxy;
 mod startup;
+mod template;
 
 pub use error::ServerError;
 pub use mariadb::MariaDb;

@@ -9,6 +9,7 @@ use crate::ServerError;
 use crate::directory::Directory;
 use crate::port::Port;
 use crate::program::run;
+use crate::template::Template;
 
 /// What makes it small and quick: it survives the death of its process, not of the machine.
 const SMALL: [&str; 10] = [
@@ -49,23 +50,19 @@ impl Instance {
     }
 
     fn initialise(&self) -> Result<(), ServerError> {
-        let mut install_db = self.installation.install_db();
-        self.place(&mut install_db);
-        install_db.args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
-        run("mariadb-install-db", &mut install_db).map(drop)
-    }
-
-    /// The options that initialising and serving have in common. No file of the machine's is read.
-    fn place(&self, program: &mut Command) {
-        program.arg("--no-defaults").args(SMALL);
-        program.arg(option("--datadir", &self.directory().join("data")));
-        program.arg(option("--tmpdir", self.directory()));
-        program.current_dir(self.directory());
+        static TEMPLATE: Template = Template::new();
+        let data = self.directory().join("data");
+        TEMPLATE.copy(self.installation.account(), &data, |directory| {
+            let mut install_db = self.installation.install_db();
+            place(&mut install_db, directory);
+            install_db.args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
+            run("mariadb-install-db", &mut install_db).map(drop)
+        })
     }
 
     pub(super) fn server(&self) -> Command {
         let mut server = self.installation.server();
-        self.place(&mut server);
+        place(&mut server, self.directory());
         server.arg(option("--socket", &self.socket()));
         server.arg(option("--pid-file", &self.directory().join("pid")));
         server.args(["--skip-networking=0", "--bind-address=127.0.0.1"]);
@@ -110,6 +107,14 @@ impl Instance {
     pub(super) fn log(&self) -> PathBuf {
         self.directory.log()
     }
+}
+
+/// The options that initialising and serving have in common. No file of the machine's is read.
+fn place(program: &mut Command, directory: &Path) {
+    program.arg("--no-defaults").args(SMALL);
+    program.arg(option("--datadir", &directory.join("data")));
+    program.arg(option("--tmpdir", directory));
+    program.current_dir(directory);
 }
 
 pub(super) fn url_at(port: u16) -> String {

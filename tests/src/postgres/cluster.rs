@@ -10,6 +10,7 @@ use crate::ServerError;
 use crate::directory::Directory;
 use crate::port::Port;
 use crate::program::run;
+use crate::template::Template;
 
 /// Names the socket only: servers that listen on no address can share it.
 const SOCKET_PORT: u16 = 5432;
@@ -50,13 +51,14 @@ impl Cluster {
     }
 
     fn initialise(&self) -> Result<(), ServerError> {
-        let mut initdb = self.installation.server("initdb");
-        initdb.args(["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"]);
-        initdb
-            .args(["--username", USER])
-            .arg("--pgdata")
-            .arg(self.data());
-        run("initdb", initdb.current_dir(self.directory())).map(drop)
+        static TEMPLATE: Template = Template::new();
+        let installation = &self.installation;
+        TEMPLATE.copy(installation.account(), &self.data(), |directory| {
+            let mut initdb = installation.server("initdb");
+            initdb.args(["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"]);
+            initdb.args(["--username", USER, "--pgdata", "data"]);
+            run("initdb", initdb.current_dir(directory)).map(drop)
+        })
     }
 
     /// What a hot standby of this one's server begins with.

@@ -1,6 +1,10 @@
 //! The databases, as far as the contract has to tell them apart.
 
 use std::{
+    any::{Any, TypeId},
+    collections::BTreeMap,
+    ops::{Deref, DerefMut},
+    sync::Mutex,
     thread,
     time::{Duration, Instant},
 };
@@ -104,11 +108,58 @@ pub(crate) fn on<E: Engine, D: Database>(database: &mut D, case: fn(&mut D)) {
     case(database);
 }
 
-/// A case through each adapter on the databases named. What takes most of the time is to start a server,
-/// so the adapters have one after the other.
+/// A database that stands ready for the next test as soon as this one is done with it: what would take most
+/// of the time is to start one. One with which a test fails is not used again.
+pub(crate) struct Lent<D: Database + Send + 'static>(Option<D>);
+
+/// Those of one type are kept in its place. They are not dropped when the process ends, but cleared away.
+static READY: Mutex<BTreeMap<TypeId, Vec<Box<dyn Any + Send>>>> = Mutex::new(BTreeMap::new());
+
+impl<D: Database + Send + 'static> Lent<D> {
+    pub(crate) fn start() -> Self {
+        let ready = READY
+            .lock()
+            .unwrap()
+            .entry(TypeId::of::<D>())
+            .or_default()
+            .pop();
+        let ready = ready.map(|ready| *ready.downcast().unwrap());
+        Self(Some(ready.unwrap_or_else(D::start)))
+    }
+}
+
+impl<D: Database + Send + 'static> Drop for Lent<D> {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            let ready = self.0.take().map(|ready| Box::new(ready) as _);
+            READY
+                .lock()
+                .unwrap()
+                .entry(TypeId::of::<D>())
+                .or_default()
+                .extend(ready);
+        }
+    }
+}
+
+impl<D: Database + Send + 'static> Deref for Lent<D> {
+    type Target = D;
+
+    fn deref(&self) -> &D {
+        self.0.as_ref().unwrap()
+    }
+}
+
+impl<D: Database + Send + 'static> DerefMut for Lent<D> {
+    fn deref_mut(&mut self) -> &mut D {
+        self.0.as_mut().unwrap()
+    }
+}
+
+/// A case through each adapter on the databases named.
 macro_rules! on_each {
     ($case:ident: $($database:ty),+) => {$({
-        let mut database = <$database as crate::database::Database>::start();
+        let mut database = crate::database::Lent::<$database>::start();
         // Diesel is the same whichever SQLx there is.
         #[cfg(not(sqlx_0_8))]
         crate::database::on::<<$database as crate::database::Database>::Diesel, $database>(

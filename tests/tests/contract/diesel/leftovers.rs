@@ -12,14 +12,14 @@ use everpool_tests::{MariaDb, PostgreSql};
 use super::driver::Driver;
 use crate::{
     adapter::Statements,
-    database::{Database, on},
+    database::{Database, Lent, on},
     pgbouncer::{NullPooled, QueuePooled},
     sqlite::Sqlite,
 };
 
 macro_rules! on_each {
     ($case:ident: $($database:ty),+) => {$(
-        let mut database = <$database as Database>::start();
+        let mut database = Lent::<$database>::start();
         on::<<$database as Database>::Diesel, $database>(&mut database, $case::<_, $database>);
     )+};
 }
