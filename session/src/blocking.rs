@@ -219,6 +219,15 @@ pub fn abandon(stack: &mut Stack) {
     }
 }
 
+/// Called by a session's destructor, if what its two-phase transaction has come to was not undone. Nobody
+/// can be told but the operator, who has its locks to free.
+pub fn left_prepared(xid: &Xid) {
+    tracing::error!(
+        target: "everpool::session", %xid,
+        "A session was dropped, and its transaction may be prepared, with its locks, until it is ended by its xid: see recover_twophase()"
+    );
+}
+
 fn resume<S: Transactional>(session: &mut S) -> Result<(), SessionError<S::Error>> {
     while session.stack().is_interrupted() {
         let ending = session.stack().resume();

@@ -1,6 +1,8 @@
 //! Sessions that are prepared, and transactions over several databases, on a real PostgreSQL and a real MariaDB.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall end")]
 
+mod lines;
+
 use std::sync::{Arc, Mutex};
 
 use diesel::{MysqlConnection, PgConnection, SqliteConnection, connection::SimpleConnection};
@@ -9,6 +11,8 @@ use everpool_diesel::{
     SessionMaker, SessionOptions, SessionTransaction, StateError, create_engine, recover,
 };
 use everpool_tests::{MariaDb, PostgreSql};
+use lines::Lines;
+use tracing::Level;
 
 const TABLE: &str = "CREATE TABLE t (x int)";
 const ROWS: &str = "SELECT count(*) FROM t";
@@ -171,6 +175,35 @@ fn a_prepare_that_the_server_did_not_answer_is_in_doubt() {
     server.start_again().unwrap();
     insert(&mut session);
     session.commit().unwrap();
+}
+
+#[test]
+fn the_operator_is_told_of_what_a_dropped_session_leaves_prepared() {
+    let (mut server, engine) = postgresql();
+    let options = SessionOptions::default().twophase(true);
+    let sessions = SessionMaker::with_options(&engine, &options).unwrap();
+    let lines = Lines::default();
+    tracing::subscriber::with_default(lines.subscriber(Level::ERROR), || {
+        let mut session = sessions.session();
+        insert(&mut session);
+        session.prepare().unwrap();
+        drop(session);
+    });
+    assert_eq!(lines.text(), "", "it was rolled back");
+
+    let mut session = sessions.session();
+    insert(&mut session);
+    session.prepare().unwrap();
+    let xid = session.xid().unwrap().to_string();
+    server.kill().unwrap();
+    tracing::subscriber::with_default(lines.subscriber(Level::ERROR), || drop(session));
+    let lines = lines.text();
+    assert!(lines.contains(&xid), "{lines}");
+    assert!(lines.contains("recover_twophase"), "{lines}");
+    server.start_again().unwrap();
+    let [transaction] = <[_; 1]>::try_from(recover(&[&engine]).unwrap()).unwrap();
+    assert_eq!(transaction.name(), xid);
+    transaction.rollback().unwrap();
 }
 
 /// Two databases, and a session of each in one transaction.

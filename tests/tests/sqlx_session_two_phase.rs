@@ -2,6 +2,8 @@
 //! MariaDB.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall end")]
 
+mod lines;
+
 use std::{
     future::Future,
     pin::pin,
@@ -15,6 +17,8 @@ use everpool_sqlx::{
     recover,
 };
 use everpool_tests::{MariaDb, PostgreSql};
+use lines::Lines;
+use tracing::Level;
 
 const TABLE: &str = "CREATE TABLE t (x int)";
 const ROWS: &str = "SELECT count(*) FROM t";
@@ -165,6 +169,22 @@ async fn a_prepare_of_sqlx_that_nobody_waits_for_is_told_by_the_next_method() {
     insert(&mut session).await;
     session.commit().await.unwrap();
     assert_eq!(server.psql(ROWS).unwrap(), "1");
+
+    // And if there is no next method, the operator is told.
+    let lines = Lines::default();
+    let told = tracing::subscriber::set_default(lines.subscriber(Level::ERROR));
+    insert(&mut session).await;
+    let xid = session.xid().unwrap().to_string();
+    {
+        let prepare = pin!(session.prepare());
+        let looked = prepare.poll(&mut Context::from_waker(Waker::noop()));
+        assert!(looked.is_pending());
+    }
+    drop(session);
+    drop(told);
+    let lines = lines.text();
+    assert!(lines.contains(&xid), "{lines}");
+    assert!(lines.contains("recover_twophase"), "{lines}");
 }
 
 /// Two databases, and a session of each in one transaction.

@@ -180,8 +180,8 @@ impl<'c, DB: Driver> TwoPhase<'c, DB> {
         if is_known {
             // A listener that panics costs the connection, and nobody hears of it.
             let _panicked = catch_unwind(AssertUnwindSafe(|| self.tell_rollback()));
-            self.connection
-                .leave_to_the_pool(self.xid.rollback(self.phase));
+            let rollback = self.xid.rollback(self.phase);
+            let _is_left = self.connection.leave_to_the_pool(rollback);
         }
         // There is nothing that can have failed.
         let _ended = self.ended(Ok(()));

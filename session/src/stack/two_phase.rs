@@ -1,6 +1,6 @@
 //! The first phase of a two-phase commit.
 
-use super::{Control, Failed, How, Method, Refused, Stack, StateError, Verdict};
+use super::{Awaited, Cause, Control, Failed, How, Method, Refused, Stack, StateError, Verdict};
 
 /// Whether a transaction takes nothing but its end, because it is prepared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +41,14 @@ impl Stack {
     /// Whether there is a two-phase transaction, to be rolled back if nobody has the session any more.
     pub fn is_undecided(&self) -> bool {
         self.settings.twophase && self.is_begun() && self.preparation != Preparation::Decided
+    }
+
+    /// Whether the database may keep the transaction until it is ended by its xid: it is prepared, or nobody
+    /// has waited for the answer to PREPARE.
+    pub fn may_be_prepared(&self) -> bool {
+        let is_sent = matches!(self.awaited, Some(Awaited::Sent(Control::Prepare)));
+        let was_sent = matches!(self.inactive, Some((Cause::PrepareAbandoned, _)));
+        self.is_prepared() || is_sent || was_sent
     }
 
     pub(super) fn check_not_decided(&self, method: Method) -> Result<(), Refused> {

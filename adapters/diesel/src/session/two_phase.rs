@@ -92,9 +92,16 @@ impl<C: Driver> Session<C> {
 
     /// In a destructor, in which nobody can be told, and nothing may panic. What fails stays prepared.
     pub(super) fn undo_phases(&mut self) {
-        if self.stack.is_undecided() {
+        let may_be_prepared = self.stack.may_be_prepared();
+        let is_undone = self.stack.is_undecided() && {
             let undo = || blocking::end(self, Method::Close);
-            let _: std::thread::Result<_> = catch_unwind(AssertUnwindSafe(undo));
+            matches!(catch_unwind(AssertUnwindSafe(undo)), Ok(Ok(_)))
+        };
+        if let Some(name) = &self.name
+            && may_be_prepared
+            && !is_undone
+        {
+            blocking::left_prepared(&name.xid);
         }
     }
 

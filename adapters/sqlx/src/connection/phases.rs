@@ -132,10 +132,10 @@ impl<DB: Driver> Connection<DB> {
     }
 
     /// In a destructor, which cannot wait: the pool rolls it back. What was cut off in the middle is left alone.
-    pub(crate) fn abandon_xid(&mut self, xid: &Xid, phase: Phase) {
-        if !self.invalidated() {
-            self.leave_to_the_pool(xid.rollback(phase));
-        }
+    /// Whether anything is rolled back.
+    pub(crate) fn abandon_xid(&mut self, xid: &Xid, phase: Phase) -> bool {
+        let is_left = !self.invalidated() && self.leave_to_the_pool(xid.rollback(phase));
         self.leave_twophase();
+        is_left
     }
 }

@@ -106,13 +106,13 @@ impl<DB: Driver> Connection<DB> {
     }
 
     /// Has the pool send what ends a transaction, before it lends the connection again. Another one is
-    /// taken for the next statement. Nothing, if the connection was lost or is detached.
-    pub(crate) fn leave_to_the_pool(&mut self, statements: Vec<String>) {
+    /// taken for the next statement. Not, if the connection was lost or is detached.
+    pub(crate) fn leave_to_the_pool(&mut self, statements: Vec<String>) -> bool {
         self.settle();
-        if let Some(wire) = self.inner.settled() {
-            wire.owes(statements);
-        }
+        let wire = self.inner.settled();
+        let is_left = wire.map(|wire| wire.owes(statements)).is_some();
         self.inner.release();
+        is_left
     }
 }
 

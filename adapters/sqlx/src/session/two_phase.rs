@@ -2,6 +2,7 @@
 
 use everpool_engine::twophase::{Phase, Xid, XidError};
 use everpool_session::{
+    blocking,
     future::{self, GlobalTransaction},
     stack::{Control, Method},
 };
@@ -90,12 +91,13 @@ impl<DB: Driver> Session<DB> {
 
     /// In a destructor, which cannot wait. What fails stays prepared.
     pub(super) fn undo_phases(&mut self) {
-        if self.stack.is_undecided()
-            && let Some(name) = &self.name
-        {
-            let xid = name.xid.clone();
-            let phase = self.phase();
-            self.connection.abandon_xid(&xid, phase);
+        let phase = self.phase();
+        let Some(Name { xid, .. }) = &self.name else {
+            return;
+        };
+        let is_undone = self.stack.is_undecided() && self.connection.abandon_xid(xid, phase);
+        if !is_undone && self.stack.may_be_prepared() {
+            blocking::left_prepared(xid);
         }
     }
 
