@@ -1,5 +1,5 @@
-//! A data directory of which every server of this process begins with a copy: copying takes a tenth of the
-//! time that initialising does.
+//! A data directory of which every server of this process begins with a copy: to copy one takes far
+//! less time than to initialise it.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};

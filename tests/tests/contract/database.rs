@@ -26,6 +26,10 @@ pub(crate) trait Database: Sized {
     /// Whether its engine keeps a returned connection for the next user, which a `NullPool` does not.
     const KEEPS: bool = true;
 
+    /// Whether starting one takes seconds. Then it serves one test after the other, and is cleared away when
+    /// the process has ended.
+    const IS_REUSED: bool = true;
+
     fn start() -> Self;
 
     /// Empties `t`, when all who used the database are gone.
@@ -108,11 +112,11 @@ pub(crate) fn on<E: Engine, D: Database>(database: &mut D, case: fn(&mut D)) {
     case(database);
 }
 
-/// A database that stands ready for the next test as soon as this one is done with it: what would take most
-/// of the time is to start one. One with which a test fails is not used again.
+/// A database that stands ready for the next test as soon as this one is done with it, if it is to be reused.
+/// One with which a test fails is not.
 pub(crate) struct Lent<D: Database + Send + 'static>(Option<D>);
 
-/// Those of one type are kept in its place. They are not dropped when the process ends, but cleared away.
+/// By their type.
 static READY: Mutex<BTreeMap<TypeId, Vec<Box<dyn Any + Send>>>> = Mutex::new(BTreeMap::new());
 
 impl<D: Database + Send + 'static> Lent<D> {
@@ -130,7 +134,7 @@ impl<D: Database + Send + 'static> Lent<D> {
 
 impl<D: Database + Send + 'static> Drop for Lent<D> {
     fn drop(&mut self) {
-        if !thread::panicking() {
+        if D::IS_REUSED && !thread::panicking() {
             let ready = self.0.take().map(|ready| Box::new(ready) as _);
             READY
                 .lock()

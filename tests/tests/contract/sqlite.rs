@@ -24,6 +24,8 @@ impl Database for Sqlite {
 
     const NAME: &str = "SQLite";
 
+    const IS_REUSED: bool = false;
+
     fn start() -> Self {
         let directory = TempDir::new().unwrap();
         let database = Self { directory };
